@@ -1,0 +1,71 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+)
+
+// unsupported names the keys whose features are not there yet, without the
+// indices of lists. A key that lists words may hold the other words; a key that
+// lists none may hold its zero value only, which also takes the place of its
+// default.
+var unsupported = map[string][]string{
+	"stores_dir":             nil,
+	"callbacks.format":       {FormatEcwid, FormatCloudEvents},
+	"callbacks.payload":      {PayloadThin},
+	"callbacks.only_changes": nil,
+	"callbacks.headers":      nil,
+	"callbacks.bearer_token": nil,
+	"callbacks.basic_auth":   nil,
+	"callbacks.tls":          nil,
+	"callbacks.proxy":        nil,
+	"callbacks.rate_limit":   nil,
+	"callbacks.ordering":     {OrderingCallback, OrderingNone},
+	"storage.driver":         {DriverPostgres},
+	"storage.dsn":            nil,
+	"admin.listen":           nil,
+	"admin.token":            nil,
+}
+
+// refuse reports every use of an unsupported feature below v, which is at path.
+// key is the path without indices.
+func (r *report) refuse(features map[string][]string, path, key string, v reflect.Value) {
+	if words, ok := features[key]; ok {
+		r.refuseValue(path, words, v)
+		return
+	}
+	switch {
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			r.refuse(features, fmt.Sprintf("%s[%d]", path, i), key, v.Index(i))
+		}
+	case v.Kind() == reflect.Struct && !isScalar(v):
+		for i, name := range keysOf(v.Type()) {
+			r.refuse(features, join(path, name), join(key, name), v.Field(i))
+		}
+	}
+}
+
+func (r *report) refuseValue(path string, words []string, v reflect.Value) {
+	switch {
+	case len(words) > 0 && slices.Contains(words, v.String()):
+		r.fault(path, "%s: not supported yet", v.String())
+	case len(words) == 0 && r.asksForSomething(path, v):
+		r.fault(path, "not supported yet: leave it out")
+	}
+	if len(words) == 0 {
+		v.SetZero()
+	}
+}
+
+// asksForSomething tells whether the file gave a value that is not empty.
+func (r *report) asksForSomething(path string, v reflect.Value) bool {
+	if _, ok := r.twin[path]; !ok && !r.given(path) {
+		return false
+	}
+	if v.Kind() == reflect.Slice || v.Kind() == reflect.Map {
+		return v.Len() > 0
+	}
+	return !v.IsZero()
+}
