@@ -63,7 +63,7 @@ func Load(path string, env func(string) (string, bool), checks Checks) (*Config,
 }
 
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.Open(path) //nolint:gosec // The person who starts the program names it.
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", withoutPath(err))
 	}

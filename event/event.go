@@ -109,7 +109,7 @@ func NewID(i Identity) string {
 		number(uint64(len(s)))
 		h.Write([]byte(s))
 	}
-	number(uint64(i.StoreID))
+	number(uint64(i.StoreID)) //nolint:gosec // any 64 bits do
 	text(i.Resource)
 	text(i.ObjectID)
 	text(string(i.Type))
