@@ -1,0 +1,215 @@
+package boltstore
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/ecwid-events/ecwid-events/event"
+	"github.com/ecwid-events/ecwid-events/store"
+	"github.com/ecwid-events/ecwid-events/store/encoding"
+)
+
+// Event implements store.Backend.
+func (d *DB) Event(ctx context.Context, id string) (event.Event, error) {
+	var found event.Event
+	err := d.view(ctx, func(tx *bolt.Tx) error {
+		position, err := eventPosition(tx, id)
+		if err != nil {
+			return err
+		}
+		found, err = encoding.DecodeEvent(tx.Bucket(eventsBucket).Get(number(position)))
+		found.Position = position
+		return err
+	})
+	if err != nil {
+		return event.Event{}, fmt.Errorf("reading event %s: %w", id, err)
+	}
+	return found, nil
+}
+
+func eventPosition(tx *bolt.Tx, id string) (uint64, error) {
+	position := tx.Bucket(eventIDsBucket).Get(encoding.AppendEventID(nil, id))
+	switch len(position) {
+	case 0:
+		return 0, event.ErrNotFound
+	case positionSize:
+		return binary.BigEndian.Uint64(position), nil
+	}
+	return 0, fmt.Errorf("%w: a position of %d bytes", store.ErrCorrupt, len(position))
+}
+
+// PendingStores implements store.Backend.
+func (d *DB) PendingStores(ctx context.Context, name string) (map[int64]time.Time, error) {
+	stores := map[int64]time.Time{}
+	err := d.viewCallback(ctx, name, func(_ *bolt.Tx, c *callback) error {
+		cursor := c.ready.Cursor()
+		// From each store's first key straight to the next store.
+		for key, _ := cursor.First(); key != nil; {
+			due, _, ok := parseReadyKey(key)
+			if !ok {
+				return fmt.Errorf("%w: a ready key of %d bytes", store.ErrCorrupt, len(key))
+			}
+			stores[int64(binary.BigEndian.Uint64(key))] = due //nolint:gosec // what storeKey made
+			next := after(key[:storeSize])
+			if next == nil {
+				break
+			}
+			key, _ = cursor.Seek(next)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading which stores have pending deliveries for callback %q: %w", name, err)
+	}
+	return stores, nil
+}
+
+// Due implements store.Backend.
+func (d *DB) Due(ctx context.Context, q event.DueQuery) (due []event.Delivery, next time.Time, err error) {
+	err = d.viewCallback(ctx, q.Callback, func(_ *bolt.Tx, c *callback) error {
+		due, next, err = c.due(q)
+		return err
+	})
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("reading due deliveries of store %d for callback %q: %w", q.StoreID, q.Callback, err)
+	}
+	return due, next, nil
+}
+
+func (c *callback) due(q event.DueQuery) (due []event.Delivery, next time.Time, err error) {
+	prefix := storeKey(q.StoreID)
+	cursor := c.ready.Cursor()
+	for key, _ := cursor.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = cursor.Next() {
+		from, position, ok := parseReadyKey(key)
+		if !ok {
+			return nil, time.Time{}, fmt.Errorf("%w: a ready key of %d bytes", store.ErrCorrupt, len(key))
+		}
+		at := binary.BigEndian.Uint64(position)
+		if q.Skip != nil && q.Skip(at) {
+			continue
+		}
+		if len(due) >= q.Limit || from.After(q.Now) {
+			if from.IsZero() {
+				from = q.Now // zero would say that there is none
+			}
+			return due, from, nil
+		}
+		delivery, err := c.waiting(at)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		due = append(due, delivery)
+	}
+	return due, time.Time{}, nil
+}
+
+// Delivery implements store.Backend.
+func (d *DB) Delivery(
+	ctx context.Context, name, eventID string,
+) (delivery event.Delivery, attempts []event.Attempt, err error) {
+	err = d.view(ctx, func(tx *bolt.Tx) error {
+		position, err := eventPosition(tx, eventID)
+		if err != nil {
+			return err
+		}
+		c, err := openCallback(tx, name)
+		if err != nil {
+			return err
+		}
+		if c == nil {
+			return event.ErrNotFound
+		}
+		if delivery, _, err = c.find(position); err != nil {
+			return err
+		}
+		attempts, err = c.readAttempts(position)
+		return err
+	})
+	if err != nil {
+		return event.Delivery{}, nil, fmt.Errorf("reading the delivery of event %s for callback %q: %w", eventID, name, err)
+	}
+	return delivery, attempts, nil
+}
+
+// Backlog implements store.Backend.
+func (d *DB) Backlog(ctx context.Context, name string) (event.Backlog, error) {
+	var backlog event.Backlog
+	err := d.viewCallback(ctx, name, func(tx *bolt.Tx, c *callback) error {
+		backlog.Pending, backlog.Dead = int(c.counts.pending), int(c.counts.dead) //nolint:gosec // counts of what is there
+		oldest, _ := c.pending.Cursor().First()
+		if oldest == nil {
+			return nil
+		}
+		e, err := encoding.DecodeEventHeader(tx.Bucket(eventsBucket).Get(oldest))
+		backlog.Oldest = e.DetectedAt
+		return err
+	})
+	if err != nil {
+		return event.Backlog{}, fmt.Errorf("reading the backlog of callback %q: %w", name, err)
+	}
+	return backlog, nil
+}
+
+// viewCallback is view for the buckets of a callback. It does not call read where
+// there are none.
+func (d *DB) viewCallback(ctx context.Context, name string, read func(*bolt.Tx, *callback) error) error {
+	return d.view(ctx, func(tx *bolt.Tx) error {
+		c, err := openCallback(tx, name)
+		if c == nil || err != nil {
+			return err
+		}
+		return read(tx, c)
+	})
+}
+
+// readDelivery returns the delivery of the event at a position from the bucket of
+// a state. It is event.ErrNotFound when the bucket does not hold it.
+func readDelivery(b *bolt.Bucket, position uint64) (event.Delivery, error) {
+	record := b.Get(number(position))
+	if record == nil {
+		return event.Delivery{}, event.ErrNotFound
+	}
+	delivery, err := encoding.DecodeDelivery(record)
+	delivery.Position = position
+	return delivery, err
+}
+
+// waiting returns a pending delivery that an index names.
+func (c *callback) waiting(position uint64) (event.Delivery, error) {
+	delivery, err := readDelivery(c.pending, position)
+	if errors.Is(err, event.ErrNotFound) {
+		return event.Delivery{}, fmt.Errorf("%w: an index names a delivery that is not pending", store.ErrCorrupt)
+	}
+	return delivery, err
+}
+
+// find returns a delivery and the bucket that holds it, or event.ErrNotFound.
+func (c *callback) find(position uint64) (event.Delivery, *bolt.Bucket, error) {
+	for _, b := range []*bolt.Bucket{c.pending, c.delivered, c.dead} {
+		delivery, err := readDelivery(b, position)
+		if !errors.Is(err, event.ErrNotFound) {
+			return delivery, b, err
+		}
+	}
+	return event.Delivery{}, nil, event.ErrNotFound
+}
+
+func (c *callback) readAttempts(position uint64) ([]event.Attempt, error) {
+	var attempts []event.Attempt
+	prefix := number(position)
+	cursor := c.attempts.Cursor()
+	for key, record := cursor.Seek(prefix); bytes.HasPrefix(key, prefix); key, record = cursor.Next() {
+		attempt, err := encoding.DecodeAttempt(record)
+		if err != nil {
+			return nil, err
+		}
+		attempts = append(attempts, attempt)
+	}
+	return attempts, nil
+}

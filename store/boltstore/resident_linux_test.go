@@ -1,0 +1,50 @@
+package boltstore
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+
+	"github.com/ecwid-events/ecwid-events/event"
+)
+
+// Reading a file does not leave it in the process's memory.
+func TestResidentMemoryIsLimited(t *testing.T) {
+	const objects, size, room = 40, 1 << 20, 8 << 20
+	db, err := Open(filepath.Join(t.TempDir(), "storage.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	raw := make([]byte, size)
+	random := rand.NewChaCha8([32]byte{})
+	for i := range objects {
+		_, _ = random.Read(raw) // it never fails
+		set := &event.ChangeSet{Cursor: event.Cursor{StoreID: 1, Resource: event.Orders}}
+		set.Snapshots = []event.Snapshot{{ObjectID: fmt.Sprint(i), Raw: raw}}
+		if err := db.Commit(t.Context(), set); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, limited := range map[string]bool{"limited": true, "not limited": false} {
+		t.Run(name, func(t *testing.T) {
+			db.resident.most = 0
+			db.resident.limit(db.bolt)
+			begin, highest := db.resident.bytes(), 0
+			db.resident.most = begin + room
+			if !limited {
+				db.resident.most = 1 << 40
+			}
+			for i := range objects {
+				if _, err := db.SnapshotsByID(t.Context(), 1, event.Orders, []string{fmt.Sprint(i)}); err != nil {
+					t.Fatal(err)
+				}
+				highest = max(highest, db.resident.bytes()-begin)
+			}
+			if isLimited := highest <= room; begin == 0 || isLimited != limited {
+				t.Errorf("reading %d MiB left up to %d KiB of them mapped, besides %d", objects*size>>20, highest>>10, begin>>10)
+			}
+		})
+	}
+}
