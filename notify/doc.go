@@ -1,0 +1,24 @@
+// Package notify delivers events to callbacks.
+//
+// Route gives a new event its pending deliveries, which are committed together
+// with it. A Dispatcher takes the pending deliveries from the storage, POSTs each
+// event in its format, and records what every attempt came to.
+//
+// # What is promised
+//
+// A delivery is attempted until the callback accepts it, so a callback receives
+// every event at least once, with the same id and the same body each time. The
+// deliveries of one ordering key are sent one after the other: a later one waits
+// until the earlier one is recorded as delivered or dead. Deliveries of different
+// keys do not wait for each other, nor do stores or callbacks.
+//
+// # Inside
+//
+//	Wake -> queue -> worker: event -> format -> sign -> POST -> recorder -> queue
+//
+// Each callback has a queue, which asks the storage for what is due, store by
+// store in turn, a small page at a time; and up to Concurrency workers, each of
+// which holds one event at a time. One recorder saves the results of all callbacks:
+// those that arrive while it saves some are saved together next. So memory does not
+// grow with the backlog, and throughput does not hang on one disk write a POST.
+package notify

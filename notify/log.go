@@ -1,0 +1,70 @@
+package notify
+
+import "go.uber.org/zap"
+
+// The log lines of this package.
+const (
+	msgAttempted        = "delivery.attempted" // one an attempt
+	msgRecordFailed     = "delivery.record_failed"
+	msgReadFailed       = "delivery.read_failed"
+	msgDeliveryGone     = "delivery.gone"
+	msgStorageRecovered = "delivery.storage_recovered"
+)
+
+// The fields of the log lines.
+const (
+	keyCallback    = "callback"
+	keyEventID     = "event_id"
+	keyStore       = "store"
+	keyObject      = "object"
+	keyType        = "type"
+	keyAttempt     = "attempt"
+	keyStatus      = "status"
+	keyErrorClass  = "error"
+	keyDetail      = "detail"
+	keyDuration    = "duration_ms"
+	keyState       = "state"
+	keyNextAttempt = "next_attempt"
+	keyLag         = "lag_ms"
+	keyAttempts    = "attempts"
+	keyPosition    = "position"
+)
+
+// report logs an attempt and passes it on. The line holds nothing of the body, the
+// secrets or the URL.
+func (o *Options) report(a Attempted) {
+	if line := o.Logger.Check(zap.InfoLevel, msgAttempted); line != nil {
+		line.Write(attemptFields(&a)...)
+	}
+	if o.OnAttempt != nil {
+		o.OnAttempt(a)
+	}
+}
+
+func attemptFields(a *Attempted) []zap.Field {
+	r := &a.Result
+	fields := make([]zap.Field, 0, 12)
+	fields = append(fields,
+		zap.String(keyCallback, r.Callback),
+		zap.String(keyEventID, a.Delivery.EventID),
+		zap.Int64(keyStore, a.Delivery.StoreID),
+		zap.String(keyObject, a.Delivery.ObjectID),
+		zap.String(keyType, string(a.Event.Type)),
+		zap.Int(keyAttempt, r.Attempt.Number),
+		zap.Int64(keyDuration, r.Attempt.Duration.Milliseconds()),
+		zap.String(keyState, string(r.State)),
+	)
+	if r.Attempt.Status != 0 {
+		fields = append(fields, zap.Int(keyStatus, r.Attempt.Status))
+	}
+	if r.Attempt.Error != "" {
+		fields = append(fields, zap.String(keyErrorClass, r.Attempt.Error), zap.String(keyDetail, r.Attempt.Detail))
+	}
+	if !r.NextAttempt.IsZero() {
+		fields = append(fields, zap.Time(keyNextAttempt, r.NextAttempt))
+	}
+	if lag := a.Lag(); lag > 0 {
+		fields = append(fields, zap.Int64(keyLag, lag.Milliseconds()))
+	}
+	return fields
+}

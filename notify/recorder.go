@@ -1,0 +1,209 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/ecwid-events/ecwid-events/event"
+)
+
+const (
+	// maxBatch is the most results that are recorded together.
+	maxBatch = 1000
+
+	// How long to wait before the storage is asked again after it has failed.
+	firstStorageRetry   = 100 * time.Millisecond
+	longestStorageRetry = 30 * time.Second
+)
+
+// A recorder saves the results of all queues. What arrives while it saves some is
+// saved together next. It may be added to concurrently, and never makes the adder
+// wait: the queues bound what is not recorded yet.
+type recorder struct {
+	storage Storage
+	logger  *zap.Logger
+	queues  []*queue
+	// once gives up on the first failure instead of retrying.
+	once bool
+
+	mu      sync.Mutex
+	waiting []attempted
+	added   chan struct{} // holds one token when waiting has grown
+}
+
+// An attempted is a result that is to be recorded, and who asks.
+type attempted struct {
+	queue   *queue
+	storeID int64
+	result  event.Result
+}
+
+func newRecorder(storage Storage, logger *zap.Logger, queues []*queue, once bool) *recorder {
+	return &recorder{storage: storage, logger: logger, queues: queues, once: once, added: make(chan struct{}, 1)}
+}
+
+func (r *recorder) add(a attempted) {
+	r.mu.Lock()
+	r.waiting = append(r.waiting, a)
+	r.mu.Unlock()
+	signal(r.added)
+}
+
+// run records until finished is closed and nothing is left, or ctx ends. Its error
+// says how many results are lost with it.
+func (r *recorder) run(ctx context.Context, finished <-chan struct{}) error {
+	for {
+		// Asked before taking: what was added before the end is then seen.
+		ended := isClosed(finished)
+		batch := r.take()
+		if len(batch) == 0 {
+			if ended {
+				return nil
+			}
+			select {
+			case <-r.added:
+			case <-finished:
+			}
+			continue
+		}
+		if err := r.record(ctx, finished, batch); err != nil {
+			return fmt.Errorf("record %d attempts, which will be repeated: %w", len(batch)+r.len(), err)
+		}
+		r.tell(batch)
+	}
+}
+
+func (r *recorder) take() []attempted {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := min(len(r.waiting), maxBatch)
+	batch := r.waiting[:n:n]
+	r.waiting = r.waiting[n:]
+	if len(r.waiting) == 0 {
+		r.waiting = nil
+	}
+	return batch
+}
+
+func (r *recorder) len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.waiting)
+}
+
+// record saves a batch, however often the storage fails. Meanwhile the queues send
+// nothing more, because what is sent could not be recorded. Its error is the
+// storage's last when ctx has ended.
+func (r *recorder) record(ctx context.Context, finished <-chan struct{}, batch []attempted) error {
+	var seen trouble
+	for {
+		err := r.save(ctx, batch)
+		if err == nil {
+			if seen.failures > 0 {
+				r.logger.Info(msgStorageRecovered, zap.Int(keyAttempts, len(batch)))
+				r.hold(false)
+			}
+			return nil
+		}
+		if r.once {
+			return err
+		}
+		r.hold(true)
+		seen.failures++
+		if text := err.Error(); text != seen.text {
+			seen.text = text
+			r.logger.Error(msgRecordFailed, zap.Int(keyAttempts, len(batch)), zap.Error(err))
+		}
+		wait, early := storageRetry(seen.failures), finished
+		if isClosed(finished) {
+			wait, early = firstStorageRetry, nil
+		}
+		pause(ctx, early, wait)
+		if ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// save records a batch. A delivery that the storage does not hold any more has
+// nothing to be recorded, and must not keep the others from it.
+func (r *recorder) save(ctx context.Context, batch []attempted) error {
+	results := make([]event.Result, len(batch))
+	for i := range batch {
+		results[i] = batch[i].result
+	}
+	err := r.storage.Record(ctx, results)
+	if !errors.Is(err, event.ErrNotFound) {
+		return err
+	}
+	for i := range results {
+		err := r.storage.Record(ctx, results[i:i+1])
+		if errors.Is(err, event.ErrNotFound) {
+			r.logger.Warn(msgDeliveryGone, zap.String(keyCallback, results[i].Callback),
+				zap.Uint64(keyPosition, results[i].Position))
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *recorder) hold(held bool) {
+	for _, q := range r.queues {
+		q.hold(held)
+	}
+}
+
+// tell tells each queue what of its has been recorded.
+func (r *recorder) tell(batch []attempted) {
+	byQueue := make(map[*queue][]attempted, len(r.queues))
+	for _, a := range batch {
+		byQueue[a.queue] = append(byQueue[a.queue], a)
+	}
+	for q, recorded := range byQueue {
+		q.recorded(recorded)
+	}
+}
+
+// storageRetry is how long to wait after the storage has failed that often in a
+// row.
+func storageRetry(failures int) time.Duration {
+	random := rand.Float64() //nolint:gosec // spreading retries needs no secrecy
+	return backoff(failures, firstStorageRetry, longestStorageRetry, random)
+}
+
+// pause waits that long, or until ctx ends or early is closed.
+func pause(ctx context.Context, early <-chan struct{}, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-early:
+	}
+}
+
+// signal puts a token into a channel that has room for one.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
