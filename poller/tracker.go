@@ -1,0 +1,305 @@
+package poller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/ecwid-events/ecwid-events/event"
+)
+
+// probeInterval is how often a store is tried that Ecwid refuses to serve. Many
+// dead tokens on one address get the address blocked.
+const probeInterval = time.Hour
+
+// tombstoneAge is how long, besides the overlap, the deletion of an order that was
+// never seen is remembered.
+const tombstoneAge = 24 * time.Hour
+
+// A tracker follows the orders of one store. It is used by one goroutine at a time.
+type tracker struct {
+	store     Store
+	storage   Storage
+	route     func(event.Event) []event.Delivery
+	committed func(storeID int64)
+	progress  func(Progress) // nil: the log tells it
+	log       *zap.Logger
+	maxWindow int
+
+	// due is when the store's next turn is; its monotonic reading keeps a local
+	// clock that jumps from delaying it.
+	due time.Time
+	// refused tells that Ecwid refused the last poll.
+	refused bool
+	// pass is the reading of the whole shop that is under way; nil when none is.
+	pass *pass
+
+	// cursor is nil until it has been loaded. It may be ahead of the stored one:
+	// a poll that found nothing writes nothing.
+	cursor *event.Cursor
+}
+
+func newTracker(s Store, o Options) *tracker {
+	return &tracker{
+		store: s, storage: o.Storage, route: o.Route, committed: o.Committed, progress: o.Progress,
+		log: o.Logger.With(zap.Int64("store", s.ID)), maxWindow: maxWindow,
+	}
+}
+
+// turn polls the store and goes on reading the whole shop, if that is due, until
+// the store's next poll is; or to its end when toEnd is set. It logs the outcome
+// and sets when the next turn is due.
+func (t *tracker) turn(ctx context.Context, toEnd bool) error {
+	var r report
+	start := time.Now()
+	next := upcoming(t.store.Schedule, start, t.store.ID)
+	until := next
+	if toEnd {
+		until = time.Time{}
+	}
+	err := t.protected(func() error {
+		if err := t.poll(ctx, &r); err != nil {
+			return err
+		}
+		return t.readAll(ctx, until, &r)
+	})
+	t.noteRefusal(err)
+	switch {
+	case t.refused:
+		t.due = time.Now().Add(probeInterval)
+	case err == nil && t.pass != nil:
+		t.due = time.Now()
+	default:
+		t.due = upcoming(t.store.Schedule, time.Now(), t.store.ID)
+	}
+	r.log(t.log, time.Since(start), t.due, err)
+	return err
+}
+
+// protected turns a panic into an error, so that a fault met in one store's orders
+// does not stop the others.
+func (t *tracker) protected(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.cursor, t.pass = nil, nil
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// phase spreads stores over an interval.
+func phase(storeID int64) uint64 {
+	return uint64(storeID) //nolint:gosec // any 64 bits do
+}
+
+// upcoming is the schedule's next time with a monotonic reading, if now has one.
+func upcoming(s Schedule, now time.Time, storeID int64) time.Time {
+	return now.Add(s.Next(now, phase(storeID)).Sub(now))
+}
+
+func (t *tracker) noteRefusal(err error) {
+	refused := errors.Is(err, event.ErrRefused)
+	switch {
+	case refused && !t.refused:
+		t.log.Warn("store.suspended", zap.Error(err), zap.Duration("retry_every", probeInterval))
+	case t.refused && err == nil:
+		t.log.Info("store.resumed")
+	default:
+		return
+	}
+	t.refused = refused
+}
+
+// poll reads what has changed since the cursor.
+func (t *tracker) poll(ctx context.Context, r *report) error {
+	if err := t.begin(ctx); err != nil {
+		return err
+	}
+	since := t.cursor.ReadTo.Add(-t.store.Overlap)
+	readTo, err := t.scan(ctx, since, r)
+	if err != nil {
+		return err
+	}
+	if t.store.Source.ListsDeletions() {
+		if err := t.readDeletions(ctx, since, r); err != nil {
+			return fmt.Errorf("reading the deleted orders: %w", err)
+		}
+	}
+	if r.unsettled > 0 {
+		return fmt.Errorf("%d orders could not be read by themselves; they wait for the next poll", r.unsettled)
+	}
+	return t.advance(ctx, readTo, r)
+}
+
+// begin loads the cursor, and starts tracking a store that has none.
+func (t *tracker) begin(ctx context.Context) error {
+	if t.cursor != nil {
+		return nil
+	}
+	cursor, err := t.storage.Cursor(ctx, t.store.ID, event.Orders)
+	if err != nil {
+		return fmt.Errorf("loading the cursor: %w", err)
+	}
+	if cursor.ReadTo.IsZero() {
+		page, err := t.store.Source.Orders(ctx, event.Query{Limit: 1})
+		if err != nil {
+			return fmt.Errorf("asking for the store's clock: %w", err)
+		}
+		cursor.ReadTo = page.ServerTime
+		cursor.Began = page.ServerTime
+		if since := t.store.Start.Since; !since.IsZero() {
+			cursor.Began = since
+		}
+		set := event.ChangeSet{Cursor: cursor}
+		if err := t.storage.Commit(ctx, &set); err != nil {
+			return fmt.Errorf("committing the first cursor: %w", err)
+		}
+		t.log.Info("store.began", zap.Int("orders", page.Total))
+	}
+	t.cursor = &cursor
+	return nil
+}
+
+// advance moves the cursor after a whole poll. It is written down only when the
+// poll found something: a quiet store costs no writes, and after a restart the
+// older cursor reads the same silence again.
+func (t *tracker) advance(ctx context.Context, readTo time.Time, r *report) error {
+	next := *t.cursor
+	next.ReadTo = readTo
+	if r.commits == 0 {
+		t.cursor = &next
+		return nil
+	}
+	return t.commit(ctx, &event.ChangeSet{Cursor: next}, r)
+}
+
+// observe judges objects that were read and commits what they bring. certain tells
+// that they were read one by one.
+func (t *tracker) observe(ctx context.Context, objects []event.Object, since time.Time, certain bool, r *report) error {
+	objects = finished(objects)
+	if len(objects) == 0 {
+		return nil
+	}
+	last, buried, err := t.recall(ctx, objects)
+	if err != nil {
+		return err
+	}
+	j := t.judge(since)
+	j.certain = certain
+	var found []finding
+	for _, o := range objects {
+		f, err := t.judgeOne(ctx, j, o, last, buried, r)
+		if err != nil {
+			return err
+		}
+		if f.verdict == learned || f.verdict == changed {
+			found = append(found, f)
+		}
+	}
+	return t.commitFindings(ctx, found, r)
+}
+
+func (t *tracker) judge(since time.Time) judge {
+	return judge{
+		storeID: t.store.ID, ignore: t.store.Ignore,
+		began: t.cursor.Began, swept: t.cursor.Sweep.Done, since: since,
+	}
+}
+
+// finished leaves out unfinished orders, which are none yet, and all but the newest
+// of several answers about one order.
+func finished(objects []event.Object) []event.Object {
+	kept := make([]event.Object, 0, len(objects))
+	at := make(map[string]int, len(objects))
+	for _, o := range objects {
+		if o.Unfinished {
+			continue
+		}
+		if i, twice := at[o.ID]; twice {
+			if o.Updated.After(kept[i].Updated) {
+				kept[i] = o
+			}
+			continue
+		}
+		at[o.ID] = len(kept)
+		kept = append(kept, o)
+	}
+	return kept
+}
+
+// recall reads what is known of the objects.
+func (t *tracker) recall(ctx context.Context, objects []event.Object) (map[string]event.Snapshot, map[int64]time.Time, error) {
+	ids := make([]string, len(objects))
+	for i, o := range objects {
+		ids[i] = o.ID
+	}
+	last, err := t.storage.SnapshotsByID(ctx, t.store.ID, event.Orders, ids)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading snapshots: %w", err)
+	}
+	var unknown []int64
+	for _, o := range objects {
+		if _, ok := last[o.ID]; !ok && o.InternalID != 0 {
+			unknown = append(unknown, o.InternalID)
+		}
+	}
+	if len(unknown) == 0 {
+		return last, nil, nil
+	}
+	buried, err := t.storage.Tombstones(ctx, t.store.ID, event.Orders, unknown)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading tombstones: %w", err)
+	}
+	return last, buried, nil
+}
+
+// judgeOne judges one object, and settles a doubt by reading the order itself,
+// which does not lag. An object that cannot be judged, or settled, is counted and
+// does not stop the others.
+func (t *tracker) judgeOne(ctx context.Context, j judge, o event.Object, last map[string]event.Snapshot, buried map[int64]time.Time, r *report) (finding, error) {
+	snapshot, known := last[o.ID]
+	decide := func(j judge, o event.Object) (finding, error) {
+		if known {
+			return j.known(o, snapshot)
+		}
+		return j.unknown(o, buried[o.InternalID])
+	}
+	f, err := decide(j, o)
+	if err != nil {
+		r.unreadable(t.log, err)
+		return finding{}, nil
+	}
+	if f.verdict == stale {
+		r.stale++
+	}
+	if f.verdict != doubtful {
+		return f, nil
+	}
+	itself, err := t.readItself(ctx, o.ID, r)
+	lives := known && snapshot.Deleted.IsZero()
+	switch {
+	case errors.Is(err, event.ErrNotFound) && !lives:
+		r.stale++
+		return finding{}, nil
+	case errors.Is(err, event.ErrNotFound):
+		r.unsettle(t.log, o.ID, err)
+		return finding{}, nil
+	case err != nil || len(itself) == 0:
+		return finding{}, err
+	case itself[0].Unfinished:
+		r.unsettle(t.log, o.ID, errors.New("the order is unfinished"))
+		return finding{}, nil
+	}
+	j.certain = true
+	f, err = decide(j, itself[0])
+	if err != nil {
+		r.unreadable(t.log, err)
+		return finding{}, nil
+	}
+	return f, nil
+}
