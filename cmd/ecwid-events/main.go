@@ -1,0 +1,94 @@
+// Command ecwid-events watches Ecwid stores by polling and POSTs every order
+// change to callbacks.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit statuses, beside 0.
+const (
+	exitFailed  = 1
+	exitUsage   = 2 // wrong usage or configuration
+	exitPending = 3 // once: something is still pending, or dead
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run executes the command line and returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// The first signal asks for a clean stop. From then on signals have their
+	// usual effect: a second one ends the program at once.
+	context.AfterFunc(ctx, stop)
+
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	if exit, ok := errors.AsType[exitError](err); ok {
+		return exit.status
+	}
+	_, _ = fmt.Fprintln(stderr, "ecwid-events:", err)
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:                        "ecwid-events",
+		Short:                      "Watch Ecwid stores and POST every order change to a callback URL",
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2,
+		SilenceUsage:               true,
+		Args:                       noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmd.Help()
+		},
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w\nTry: %s --help", err, cmd.CommandPath())}
+	})
+	root.AddCommand(newRun(), newOnce(), newCheck(), newDemo(), newVersion())
+	return root
+}
+
+// noArguments refuses arguments, and names the commands to a person who mistyped
+// one.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return usageError{fmt.Errorf("unknown command %q: did you mean %s?", args[0], near[0])}
+	}
+	return usageError{fmt.Errorf("unknown argument %q\nTry: %s --help", args[0], cmd.CommandPath())}
+}
+
+// A usageError is a wrong command line or configuration.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// An exitError ends the program with a status and without a word: what there was
+// to say has been said.
+type exitError struct{ status int }
+
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", e.status) }

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/ecwid-events/ecwid-events/app"
+)
+
+func newOnce() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "once",
+		Short: "Poll and deliver once, then exit",
+		Long: `Poll every store once, attempt what is due once, and exit: with status 0 when
+everything is delivered, 3 when something is still pending or dead, 1 when a poll
+failed. The next run, or once, goes on with what is pending.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, log, err := build(cmd, path)
+			if err != nil {
+				return err
+			}
+			return closeAfter(a, once(cmd, a, log))
+		},
+	}
+	addConfigFlag(cmd, &path)
+	return cmd
+}
+
+func once(cmd *cobra.Command, a *app.App, log *zap.Logger) error {
+	left, err := a.Once(cmd.Context())
+	if err != nil {
+		return err
+	}
+	log.Info("once.finished", zap.Int("pending", left.Pending), zap.Int("dead", left.Dead))
+	if left.Pending+left.Dead > 0 {
+		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "ecwid-events: %d deliveries are pending and %d are dead\n", left.Pending, left.Dead)
+		return exitError{exitPending}
+	}
+	return nil
+}
+
+// closeAfter closes the app after what it did, and joins the errors.
+func closeAfter(a *app.App, err error) error { return errors.Join(err, a.Close()) }

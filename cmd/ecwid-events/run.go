@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/ecwid-events/ecwid-events/app"
+)
+
+func newRun() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Poll and deliver until stopped",
+		Long: `Poll the stores on their schedules and deliver what has changed, until SIGINT or
+SIGTERM. The first signal lets running POSTs finish, a second one ends at once;
+nothing is lost either way.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, log, err := build(cmd, path)
+			if err != nil {
+				return err
+			}
+			err = a.Run(cmd.Context())
+			log.Info("stopped")
+			return closeAfter(a, err)
+		},
+	}
+	addConfigFlag(cmd, &path)
+	return cmd
+}
+
+// build loads the configuration and builds the program from it.
+func build(cmd *cobra.Command, path string) (*app.App, *zap.Logger, error) {
+	c, source, err := loadConfig(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	o := app.Options{Version: buildVersion()}
+	out := cmd.ErrOrStderr()
+	if bar := newProgressBar(out); bar != nil {
+		out, o.Progress = bar, bar.show
+	}
+	o.Logger, err = app.NewLogger(c.Log, out)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := app.New(c, o)
+	if err != nil {
+		return nil, nil, fmt.Errorf("starting: %w", err)
+	}
+	o.Logger.Info("started", zap.String("version", o.Version), zap.String("config", source),
+		zap.Int("stores", len(c.Stores)), zap.Int("callbacks", len(c.Callbacks)), zap.String("storage", c.Storage.Path))
+	return a, o.Logger, nil
+}
