@@ -73,17 +73,17 @@ func (j judge) known(o event.Object, last event.Snapshot) (finding, error) {
 	return j.announce(event.OrderUpdated, o, last, changes)
 }
 
-// deleted judges an answer about an object that was deleted: an index that still
-// lists it does not bring it to life, a later stamp does. A stamp of the very second
-// of the deletion may be of before or after.
+// deleted judges an answer about an object that was deleted. Only the object itself
+// proves that it lives again: a later stamp may be of a life that has ended since,
+// or of before a deletion whose time is not known exactly.
 func (j judge) deleted(o event.Object, last event.Snapshot) (finding, error) {
 	switch {
-	case j.certain, o.Updated.After(last.Deleted):
+	case j.certain:
 		return j.announce(event.OrderCreated, o, event.Snapshot{Version: last.Version}, []event.Change{})
-	case o.Updated.Equal(last.Deleted):
-		return finding{verdict: doubtful}, nil
-	default:
+	case o.Updated.Before(last.Deleted):
 		return finding{verdict: stale}, nil
+	default:
+		return finding{verdict: doubtful}, nil
 	}
 }
 

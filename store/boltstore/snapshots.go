@@ -164,49 +164,49 @@ func (o *objects) snapshot(key []byte) (event.Snapshot, error) {
 	return snapshot, nil
 }
 
-// put replaces the snapshot of an object, and its index entries.
+// put replaces the snapshot of an object. An object that only changes has its
+// index entries already: they are not touched, so that a change costs about the
+// same however many objects there are.
 func (o *objects) put(storeID int64, s *event.Snapshot, record []byte) error {
 	key := snapshotKey(storeID, s.Created, s.ObjectID)
-	before, err := o.unlink(storeID, s, key)
+	indexed, err := o.unlink(storeID, s, key)
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(before, key) {
+	if !indexed {
 		if err := o.ids.Put(idKey(storeID, s.ObjectID), key[storeSize:storeSize+stampSize]); err != nil {
 			return err
 		}
 	}
-	if internal := internalKey(storeID, s.InternalID); s.InternalID != 0 && !bytes.Equal(o.internal.Get(internal), key[storeSize:]) {
-		if err := o.internal.Put(internal, key[storeSize:]); err != nil {
+	if !indexed && s.InternalID != 0 {
+		if err := o.internal.Put(internalKey(storeID, s.InternalID), key[storeSize:]); err != nil {
 			return err
 		}
 	}
 	return o.snapshots.Put(key, record)
 }
 
-// unlink removes what an object's snapshot at key will not replace: the old one
-// under another creation stamp, the entry of another internal number. It returns
-// the old one's key, nil when there is none.
-func (o *objects) unlink(storeID int64, s *event.Snapshot, key []byte) (before []byte, err error) {
+// unlink removes what an object's new snapshot at key will not replace: the old
+// one under another creation stamp, the entry of another internal number. It
+// tells whether the index entries that are left are those of the new one.
+func (o *objects) unlink(storeID int64, s *event.Snapshot, key []byte) (indexed bool, err error) {
 	stamp := o.ids.Get(idKey(storeID, s.ObjectID))
 	if stamp == nil {
-		return nil, nil
+		return false, nil
 	}
-	before = bytes.Join([][]byte{storeKey(storeID), stamp, []byte(s.ObjectID)}, nil)
+	before := bytes.Join([][]byte{storeKey(storeID), stamp, []byte(s.ObjectID)}, nil)
 	old, err := encoding.DecodeSnapshotHeader(o.snapshots.Get(before))
 	if err != nil {
-		return nil, err
+		return false, err
+	}
+	if old.InternalID == s.InternalID && bytes.Equal(before, key) {
+		return true, nil
 	}
 	internal := internalKey(storeID, old.InternalID)
 	if old.InternalID != s.InternalID && bytes.Equal(o.internal.Get(internal), before[storeSize:]) {
 		if err := o.internal.Delete(internal); err != nil {
-			return nil, err
+			return false, err
 		}
 	}
-	if !bytes.Equal(before, key) {
-		if err := o.snapshots.Delete(before); err != nil {
-			return nil, err
-		}
-	}
-	return before, nil
+	return false, o.snapshots.Delete(before)
 }
