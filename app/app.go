@@ -112,10 +112,11 @@ func (a *App) Run(ctx context.Context) error {
 	return nil
 }
 
-// Once polls every store once, then attempts what is due. It returns what is left,
-// over all callbacks, and the errors of polls that failed.
-func (a *App) Once(ctx context.Context) (event.Backlog, error) {
-	polled := a.poller.Once(ctx)
+// Once polls every store once, with reconcile compares each whole shop too, then
+// attempts what is due. It returns what is left, over all callbacks, and the errors of
+// polls that failed.
+func (a *App) Once(ctx context.Context, reconcile bool) (event.Backlog, error) {
+	polled := a.poller.Once(ctx, reconcile)
 	delivered := a.dispatcher.Drain(ctx)
 	left, err := a.Backlog(ctx)
 	return left, errors.Join(polled, delivered, err)

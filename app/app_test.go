@@ -120,11 +120,11 @@ func TestOnePollAndDelivery(t *testing.T) {
 	s := newSite(t)
 	s.shop.Fill(3)
 	a := s.open(t, zap.NewNop())
-	if _, err := a.Once(t.Context()); err != nil {
+	if _, err := a.Once(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	s.shop.Place()
-	left, err := a.Once(t.Context())
+	left, err := a.Once(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,12 +161,12 @@ func TestRetentionRemovesWhatWasDeliveredLongAgo(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	a := s.open(t, zap.NewNop())
-	if _, err := a.Once(t.Context()); err != nil {
+	if _, err := a.Once(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	s.shop.Place()
 	s.shop.Place()
-	if _, err := a.Once(t.Context()); err != nil {
+	if _, err := a.Once(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	keep := retention{delivered: time.Hour, dead: time.Hour}

@@ -156,14 +156,15 @@ func (p *Poller) dispatch(ctx context.Context, work chan<- *tracker, done <-chan
 	}
 }
 
-// Once polls every store once. It returns the errors of the polls that failed,
-// each naming its store.
-func (p *Poller) Once(ctx context.Context) error {
+// Once polls every store once, and with reconcile compares each whole shop with its
+// snapshots. It returns the errors of the polls that failed, each naming its store.
+func (p *Poller) Once(ctx context.Context, reconcile bool) error {
 	var group errgroup.Group
 	group.SetLimit(p.maxConcurrent)
 	failures := make([]error, len(p.trackers))
 	for i, t := range p.trackers {
 		group.Go(func() error {
+			t.passWanted = reconcile
 			if err := t.turn(ctx, true); err != nil {
 				failures[i] = fmt.Errorf("polling store %d: %w", t.store.ID, err)
 			}

@@ -41,7 +41,7 @@ type Progress struct {
 // passDue tells whether the whole shop is to be read now, or its reading goes on.
 func (t *tracker) passDue(now time.Time) bool {
 	c := t.cursor
-	if t.pass != nil || !c.Sweep.Done && t.store.Start.Sweep {
+	if t.pass != nil || t.passWanted || !c.Sweep.Done && t.store.Start.Sweep {
 		return true
 	}
 	if t.store.Reconcile == (Schedule{}) {
@@ -150,7 +150,7 @@ func (t *tracker) finishPass(ctx context.Context, r *report) error {
 	if err := t.commit(ctx, &event.ChangeSet{Cursor: next}, r); err != nil {
 		return err
 	}
-	t.pass = nil
+	t.pass, t.passWanted = nil, false
 	if p.sweep && t.progress != nil {
 		t.progress(Progress{StoreID: t.store.ID, Done: p.objects, Read: p.objects - p.before, Total: p.objects, Elapsed: time.Since(p.started), Finished: true})
 	}

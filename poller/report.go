@@ -60,6 +60,11 @@ func (r *report) count(set *event.ChangeSet) {
 	r.silent += len(set.Snapshots) - len(set.Events)
 }
 
+// found tells whether the poll brought anything to remember or to announce.
+func (r *report) found() bool {
+	return r.created+r.updated+r.deleted+r.silent+r.neverSeen > 0
+}
+
 // log writes the poll's one line.
 func (r *report) log(log *zap.Logger, took time.Duration, next time.Time, err error) {
 	result := "ok"
@@ -96,7 +101,7 @@ func (r *report) log(log *zap.Logger, took time.Duration, next time.Time, err er
 	switch {
 	case err != nil && result != "stopped":
 		log.Warn("poll.finished", append(fields, zap.Error(err))...)
-	case r.commits > 0 || r.notObjects > 0:
+	case r.found() || r.notObjects > 0:
 		log.Info("poll.finished", fields...)
 	default:
 		log.Debug("poll.finished", fields...)

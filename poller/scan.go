@@ -79,7 +79,7 @@ func (t *tracker) bury(ctx context.Context, deletions []event.Deletion, serverTi
 	for i, d := range deletions {
 		ids[i] = d.InternalID
 	}
-	known, err := t.storage.SnapshotsByInternalID(ctx, t.store.ID, event.Orders, ids)
+	known, err := t.recallDeleted(ctx, ids, deletions)
 	if err != nil {
 		return fmt.Errorf("reading snapshots: %w", err)
 	}
@@ -122,6 +122,34 @@ func (t *tracker) bury(ctx context.Context, deletions []event.Deletion, serverTi
 		Cursor: *t.cursor, Tombstones: tombstones,
 		TombstonesFrom: serverTime.Add(-t.store.Overlap - tombstoneAge),
 	}, r)
+}
+
+// recallDeleted returns the snapshots of deleted orders by internal number. Those of
+// orders that were read without one are found by the list's own id, if it tells it.
+func (t *tracker) recallDeleted(ctx context.Context, internal []int64, deletions []event.Deletion) (map[int64]event.Snapshot, error) {
+	known, err := t.storage.SnapshotsByInternalID(ctx, t.store.ID, event.Orders, internal)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, d := range deletions {
+		if _, ok := known[d.InternalID]; !ok && d.ObjectID != "" {
+			ids = append(ids, d.ObjectID)
+		}
+	}
+	if len(ids) == 0 {
+		return known, nil
+	}
+	byID, err := t.storage.SnapshotsByID(ctx, t.store.ID, event.Orders, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range deletions {
+		if s, ok := byID[d.ObjectID]; ok && s.InternalID == 0 {
+			known[d.InternalID] = s
+		}
+	}
+	return known, nil
 }
 
 // isGone tells whether a deletion at that time is the end of what is known of the

@@ -37,6 +37,8 @@ type tracker struct {
 	refused bool
 	// pass is the reading of the whole shop that is under way; nil when none is.
 	pass *pass
+	// passWanted asks for one whatever the schedule says.
+	passWanted bool
 
 	// cursor is nil until it has been loaded. It may be ahead of the stored one:
 	// a poll that found nothing writes nothing.

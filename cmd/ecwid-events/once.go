@@ -12,6 +12,7 @@ import (
 
 func newOnce() *cobra.Command {
 	var path string
+	var reconcile bool
 	cmd := &cobra.Command{
 		Use:   "once",
 		Short: "Poll and deliver once, then exit",
@@ -24,15 +25,16 @@ failed. The next run, or once, goes on with what is pending.`,
 			if err != nil {
 				return err
 			}
-			return closeAfter(a, once(cmd, a, log))
+			return closeAfter(a, once(cmd, a, log, reconcile))
 		},
 	}
 	addConfigFlag(cmd, &path)
+	cmd.Flags().BoolVar(&reconcile, "reconcile", false, "also compare each whole store with what is known of it")
 	return cmd
 }
 
-func once(cmd *cobra.Command, a *app.App, log *zap.Logger) error {
-	left, err := a.Once(cmd.Context())
+func once(cmd *cobra.Command, a *app.App, log *zap.Logger, reconcile bool) error {
+	left, err := a.Once(cmd.Context(), reconcile)
 	if err != nil {
 		return err
 	}

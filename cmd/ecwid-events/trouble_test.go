@@ -181,6 +181,36 @@ func TestOnce(t *testing.T) {
 	}
 }
 
+// A deletion that no list tells is found by comparing the whole shop.
+func TestOnceReconciles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w := newWorld(t, dir, &notifytest.Receiver{}, strings.Replace(worldConfig, "secret_of_1003,", "legacyOf1004, reconcile: \"off\",", 1))
+	shop := w.server.AddShop(ecwidtest.ShopOptions{ID: 1004, LegacySecret: "legacyOf1004"})
+	config, err := os.ReadFile(w.daemon.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(w.daemon.config, bytes.Replace(config, []byte("id: 1003"), []byte("id: 1004"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	shop.Fill(3)
+	for _, step := range []struct {
+		args []string
+		want int // events in all
+	}{{[]string{"once"}, 0}, {[]string{"once"}, 0}, {[]string{"once", "--reconcile"}, 1}} {
+		if r := commandIn(t, dir, nil, step.args...); r.status != 0 {
+			t.Fatalf("%v: exit status %d\n%s", step.args, r.status, r.stderr)
+		}
+		if n := w.accepted(); n != step.want {
+			t.Errorf("%v: %d events, want %d", step.args, n, step.want)
+		}
+		if ids := shop.Orders(); len(ids) == 3 {
+			shop.Delete(shop.IDs()[0])
+		}
+	}
+}
+
 func TestSecondProcessIsRefusedTheStorage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
