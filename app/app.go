@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"go.uber.org/zap"
@@ -35,7 +36,6 @@ type App struct {
 	storage    store.Backend
 	poller     *poller.Poller
 	dispatcher *notify.Dispatcher
-	callbacks  []string
 	retention  retention
 }
 
@@ -69,8 +69,8 @@ func openStorage(c config.Storage) (store.Backend, error) {
 // poller -> storage -> dispatcher.
 func (a *App) connect(c *config.Config, o Options) error {
 	callbacks := callbacksOf(c)
-	for _, cb := range callbacks {
-		a.callbacks = append(a.callbacks, cb.Name)
+	if err := a.warnOfOrphans(callbacks); err != nil {
+		return err
 	}
 	userAgent := "ecwid-events/" + o.Version
 	var err error
@@ -80,7 +80,7 @@ func (a *App) connect(c *config.Config, o Options) error {
 	if err != nil {
 		return fmt.Errorf("setting up the callbacks: %w", err)
 	}
-	stores, err := storesOf(c, userAgent)
+	stores, err := storesOf(c, userAgent, o.Logger)
 	if err != nil {
 		return err
 	}
@@ -92,6 +92,30 @@ func (a *App) connect(c *config.Config, o Options) error {
 	})
 	if err != nil {
 		return fmt.Errorf("setting up the poller: %w", err)
+	}
+	return nil
+}
+
+// warnOfOrphans tells of deliveries whose callback the configuration does not know:
+// they stay until one of that name is back.
+func (a *App) warnOfOrphans(known []notify.Callback) error {
+	ctx := context.Background() // reading a local file
+	names, err := a.storage.Callbacks(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the storage: %w", err)
+	}
+	for _, name := range names {
+		if slices.ContainsFunc(known, func(c notify.Callback) bool { return c.Name == name }) {
+			continue
+		}
+		left, err := a.storage.Backlog(ctx, name)
+		if err != nil {
+			return fmt.Errorf("reading the storage: %w", err)
+		}
+		if left.Pending+left.Dead > 0 {
+			a.log.Warn("callback.unknown", zap.String("callback", name), zap.Int("pending", left.Pending), zap.Int("dead", left.Dead),
+				zap.String("hint", "events wait for a callback of this name: give one that name back, or they stay undelivered"))
+		}
 	}
 	return nil
 }
@@ -118,14 +142,20 @@ func (a *App) Run(ctx context.Context) error {
 func (a *App) Once(ctx context.Context, reconcile bool) (event.Backlog, error) {
 	polled := a.poller.Once(ctx, reconcile)
 	delivered := a.dispatcher.Drain(ctx)
-	left, err := a.Backlog(ctx)
+	// What is left is told also when a signal has cut the rest short.
+	left, err := a.backlog(context.WithoutCancel(ctx))
 	return left, errors.Join(polled, delivered, err)
 }
 
-// Backlog adds up what the callbacks still have to receive.
-func (a *App) Backlog(ctx context.Context) (event.Backlog, error) {
+// backlog adds up what is left of all callbacks, those included that the
+// configuration does not know any more.
+func (a *App) backlog(ctx context.Context) (event.Backlog, error) {
+	names, err := a.storage.Callbacks(ctx)
+	if err != nil {
+		return event.Backlog{}, fmt.Errorf("counting what is pending: %w", err)
+	}
 	var sum event.Backlog
-	for _, name := range a.callbacks {
+	for _, name := range names {
 		b, err := a.storage.Backlog(ctx, name)
 		if err != nil {
 			return event.Backlog{}, fmt.Errorf("counting what is pending for callback %s: %w", name, err)

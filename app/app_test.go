@@ -157,6 +157,37 @@ func TestFailedNewReleasesTheStorage(t *testing.T) {
 	s.open(t, zap.NewNop())
 }
 
+// Deliveries of a callback that was renamed are told of, and count as pending.
+func TestRenamedCallbackIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.receiver.Script = func(notifytest.Arrival) notifytest.Step { return notifytest.Step{Status: 500} }
+	once := func(log *zap.Logger) int {
+		a, err := New(s.config, Options{Logger: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		left, err := a.Once(t.Context(), false)
+		if err := errors.Join(err, a.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return left.Pending
+	}
+	once(zap.NewNop())
+	s.shop.Place()
+	once(zap.NewNop())
+
+	s.config.Callbacks[0].Name = "crm"
+	core, logs := observer.New(zap.WarnLevel)
+	if left := once(zap.New(core)); left != 1 {
+		t.Errorf("%d deliveries are pending, want 1", left)
+	}
+	lines := logs.FilterMessage("callback.unknown").All()
+	if len(lines) != 1 || lines[0].ContextMap()["callback"] != "default" || lines[0].ContextMap()["pending"] != int64(1) {
+		t.Errorf("the log says %v", lines)
+	}
+}
+
 func TestRetentionRemovesWhatWasDeliveredLongAgo(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

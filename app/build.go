@@ -3,6 +3,8 @@ package app
 import (
 	"fmt"
 
+	"go.uber.org/zap"
+
 	"github.com/ecwid-events/ecwid-events/config"
 	"github.com/ecwid-events/ecwid-events/ecwid"
 	"github.com/ecwid-events/ecwid-events/event"
@@ -37,11 +39,11 @@ func routesOf(c *config.Config) map[int64][]string {
 	return routes
 }
 
-func storesOf(c *config.Config, userAgent string) ([]poller.Store, error) {
+func storesOf(c *config.Config, userAgent string, log *zap.Logger) ([]poller.Store, error) {
 	limiters := ecwid.NewLimiters()
 	stores := make([]poller.Store, 0, len(c.Stores))
 	for i := range c.Stores {
-		s, err := storeOf(&c.Stores[i], limiters, userAgent)
+		s, err := storeOf(&c.Stores[i], limiters, userAgent, log)
 		if err != nil {
 			return nil, fmt.Errorf("setting up store %d: %w", c.Stores[i].ID, err)
 		}
@@ -50,11 +52,12 @@ func storesOf(c *config.Config, userAgent string) ([]poller.Store, error) {
 	return stores, nil
 }
 
-func storeOf(s *config.Store, limiters *ecwid.Limiters, userAgent string) (poller.Store, error) {
+func storeOf(s *config.Store, limiters *ecwid.Limiters, userAgent string, log *zap.Logger) (poller.Store, error) {
 	secret, api := s.OrderSecret.Reveal(), ecwid.API(s.API)
 	client, err := ecwid.NewClient(ecwid.Options{
 		StoreID: s.ID, Secret: secret, API: api, BaseURL: s.BaseURL.Reveal(), UserAgent: userAgent,
-		Limiter: limiters.For(secret, s.RequestsPerMinute, api),
+		Limiter:   limiters.For(secret, s.RequestsPerMinute, api),
+		OnRequest: func(r ecwid.Request) { logRequest(log, r) },
 	})
 	if err != nil {
 		return poller.Store{}, err
@@ -78,6 +81,13 @@ func storeOf(s *config.Store, limiters *ecwid.Limiters, userAgent string) (polle
 		Schedule: schedule, Reconcile: reconcile, Start: startOf(s.Start),
 		Overlap: s.Overlap, Ignore: ignore, Paused: s.Paused,
 	}, nil
+}
+
+// logRequest writes a line for each request to Ecwid: of interest when something is
+// slow, or succeeds only after retries.
+func logRequest(log *zap.Logger, r ecwid.Request) {
+	log.Debug("request.finished", zap.Int64("store", r.StoreID), zap.String("api", string(r.API)), zap.String("operation", r.Op),
+		zap.Int("try", r.Try), zap.Int("status", r.Status), zap.Duration("duration", r.Duration), zap.Error(r.Err))
 }
 
 func startOf(s config.Start) poller.Start {

@@ -38,7 +38,7 @@ func Find(explicit string, search []string) (path string, found bool, err error)
 		case err == nil:
 			return path, true, nil
 		case explicit != "" || !errors.Is(err, fs.ErrNotExist):
-			return "", false, fmt.Errorf("find the configuration: %w", err)
+			return "", false, fmt.Errorf("%s: %w", path, withoutPath(err))
 		}
 	}
 	return "", false, nil

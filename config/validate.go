@@ -106,6 +106,7 @@ func (v *validator) store(path string, s *Store, callbacks []string) {
 }
 
 func theNames(names []string) string {
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "" })
 	if len(names) == 0 {
 		return "none has a name"
 	}

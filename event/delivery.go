@@ -34,7 +34,7 @@ type Delivery struct {
 	FirstAttempt time.Time
 	// LastAttempt is zero before the first attempt.
 	LastAttempt time.Time
-	// NextAttempt is the earliest time of the next attempt.
+	// NextAttempt is the earliest time of the next attempt; zero: at once.
 	NextAttempt time.Time
 
 	// Position is that of the event. The backend sets it.

@@ -1,6 +1,11 @@
 package notify
 
-import "go.uber.org/zap"
+import (
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/ecwid-events/ecwid-events/event"
+)
 
 // The log lines of this package.
 const (
@@ -33,11 +38,24 @@ const (
 // report logs an attempt and passes it on. The line holds nothing of the body, the
 // secrets or the URL.
 func (o *Options) report(a Attempted) {
-	if line := o.Logger.Check(zap.InfoLevel, msgAttempted); line != nil {
+	if line := o.Logger.Check(attemptLevel(&a.Result), msgAttempted); line != nil {
 		line.Write(attemptFields(&a)...)
 	}
 	if o.OnAttempt != nil {
 		o.OnAttempt(a)
+	}
+}
+
+// attemptLevel lets a log of warnings show what fails, and one of errors what is
+// given up.
+func attemptLevel(r *event.Result) zapcore.Level {
+	switch {
+	case r.State == event.Dead:
+		return zap.ErrorLevel
+	case r.Attempt.Error != "" && r.Attempt.Error != ErrorStopped:
+		return zap.WarnLevel
+	default:
+		return zap.InfoLevel
 	}
 }
 

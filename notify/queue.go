@@ -245,6 +245,9 @@ func (q *queue) findStores(ctx context.Context) {
 	q.known, q.search, q.searchAt = true, trouble{}, time.Time{}
 	now := q.now()
 	for storeID, due := range stores {
+		if due.IsZero() {
+			due = now // zero would mean never
+		}
 		l := q.lanes.of(storeID)
 		l.askBy(due)
 		q.lanes.place(l, now)

@@ -13,6 +13,9 @@ import (
 // that a store sends to; a store without an entry, or with an empty one, sends to
 // all. The function may be called concurrently.
 //
+// They have no time of a next attempt: they are due at once, also where the clock is
+// put back meanwhile.
+//
 // The deliveries of one object to one callback share an ordering key, so that they
 // wait for each other.
 func Route(callbacks []Callback, byStore map[int64][]string) func(e event.Event) []event.Delivery {
@@ -37,7 +40,6 @@ func Route(callbacks []Callback, byStore map[int64][]string) func(e event.Event)
 				OrderingKey: key,
 				Format:      c.Format,
 				State:       event.Pending,
-				NextAttempt: e.DetectedAt,
 			})
 		}
 		return deliveries

@@ -171,8 +171,11 @@ func (w *webhook) post(ctx context.Context, format Format, keys [][]byte, id str
 	if o, ended := w.endedBy(ctx, limited, resp.StatusCode, response); ended {
 		return o
 	}
-	// Even a 2xx does not count here: a receiver that fails on its way breaks off
-	// like this, and receiving twice is better than losing.
+	if resp.StatusCode/100 != 2 {
+		return judgeAnswer(resp.StatusCode, resp.Header, response, time.Now())
+	}
+	// A 2xx does not count here: a receiver that fails on its way breaks off like
+	// this, and receiving twice is better than losing.
 	return outcome{
 		class: ErrorBody, detail: "the connection broke within the answer's body",
 		status: resp.StatusCode, response: response,

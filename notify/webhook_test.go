@@ -15,6 +15,8 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"go.uber.org/zap"
+
 	"github.com/ecwid-events/ecwid-events/event"
 	"github.com/ecwid-events/ecwid-events/notify"
 	"github.com/ecwid-events/ecwid-events/notify/notifytest"
@@ -75,6 +77,10 @@ func TestWhatBecomesOfAnAttempt(t *testing.T) {
 		"reset in the answer's body": {
 			notifytest.Step{Body: "seen", Fault: notifytest.ResetBody},
 			want{event.Pending, 200, notify.ErrorBody, "seen"},
+		},
+		"reset in the answer's body of a failure": {
+			notifytest.Step{Status: 400, Body: "seen", Fault: notifytest.ResetBody},
+			refused(400),
 		},
 		"hang in the answer's body": {
 			notifytest.Step{Body: "seen", Fault: notifytest.HangBody},
@@ -391,6 +397,9 @@ func TestLogLine(t *testing.T) {
 		t.Fatalf("%d lines and %d calls for 2 attempts", len(lines), len(told))
 	}
 	always := []string{"attempt", "callback", "duration_ms", "event_id", "object", "state", "status", "store", "type"}
+	if lines[0].Level != zap.WarnLevel || lines[1].Level != zap.InfoLevel {
+		t.Errorf("levels %s and %s, want warn for the failure and info for the success", lines[0].Level, lines[1].Level)
+	}
 	for i, want := range [][]string{{"detail", "error", "next_attempt"}, {"lag_ms"}} {
 		var got []string
 		for key := range lines[i].ContextMap() {

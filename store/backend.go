@@ -66,7 +66,7 @@ type Backend interface {
 	Commit(ctx context.Context, set *event.ChangeSet) error
 
 	// PendingStores returns, for every store that has pending deliveries for the
-	// callback, when the first of them may be attempted.
+	// callback, when the first of them may be attempted; zero: at once.
 	PendingStores(ctx context.Context, callback string) (map[int64]time.Time, error)
 
 	// Due returns deliveries of a callback and store that may be attempted at
@@ -80,12 +80,16 @@ type Backend interface {
 	Event(ctx context.Context, id string) (event.Event, error)
 
 	// Record makes the results durable together. A result for a delivery that is
-	// not pending any more adds its attempt and changes no state.
+	// not pending any more adds its attempt and changes no state. When there is no
+	// such delivery at all it returns event.ErrNotFound and records none of them.
 	Record(ctx context.Context, results []event.Result) error
 
 	// Delivery returns the delivery of an event for a callback with its attempts,
 	// oldest first, or event.ErrNotFound.
 	Delivery(ctx context.Context, callback, eventID string) (event.Delivery, []event.Attempt, error)
+
+	// Callbacks returns the names of all callbacks that ever had a delivery.
+	Callbacks(ctx context.Context) ([]string, error)
 
 	// Backlog counts what a callback still has to receive. It costs the same
 	// however much that is.

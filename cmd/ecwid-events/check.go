@@ -20,6 +20,9 @@ asked of Ecwid or the callbacks, and nothing is stored.`,
 			if err != nil {
 				return err
 			}
+			for _, warning := range c.Warnings() {
+				_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "warning:", warning)
+			}
 			out := cmd.OutOrStdout()
 			if show {
 				text, err := c.YAML()

@@ -49,6 +49,11 @@ func TestCommandLine(t *testing.T) {
 			files: map[string]string{"config.yaml": smallConfig}, env: secret, args: []string{"check", "--show"},
 			stdout: []string{"order_secret: <secret>", "overlap: 5m", "api: v3"},
 		},
+		"check warns of a legacy store that is never compared": {
+			files:  map[string]string{"config.yaml": strings.Replace(smallConfig, "${ECWID_ORDER_SECRET}", "legacy\n    reconcile: \"off\"", 1)},
+			args:   []string{"check"},
+			stdout: []string{"is valid"}, stderr: []string{"warning: store 1003: deleted orders are not noticed"},
+		},
 		"check accepts the environment": {
 			env: whole, args: []string{"check"}, stdout: []string{"the environment is valid: 1 store, 1 callback"},
 		},

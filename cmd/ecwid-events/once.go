@@ -35,15 +35,24 @@ failed. The next run, or once, goes on with what is pending.`,
 
 func once(cmd *cobra.Command, a *app.App, log *zap.Logger, reconcile bool) error {
 	left, err := a.Once(cmd.Context(), reconcile)
-	if err != nil {
-		return err
-	}
 	log.Info("once.finished", zap.Int("pending", left.Pending), zap.Int("dead", left.Dead))
-	if left.Pending+left.Dead > 0 {
-		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "ecwid-events: %d deliveries are pending and %d are dead\n", left.Pending, left.Dead)
+	switch {
+	case cmd.Context().Err() != nil:
+		return fmt.Errorf("stopped by a signal, with %s pending; the next run goes on from here", deliveries(left.Pending))
+	case err != nil:
+		return err
+	case left.Pending+left.Dead > 0:
+		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "ecwid-events: %s pending, %d dead\n", deliveries(left.Pending), left.Dead)
 		return exitError{exitPending}
 	}
 	return nil
+}
+
+func deliveries(n int) string {
+	if n == 1 {
+		return "1 delivery"
+	}
+	return fmt.Sprintf("%d deliveries", n)
 }
 
 // closeAfter closes the app after what it did, and joins the errors.

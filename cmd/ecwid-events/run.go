@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,7 @@ nothing is lost either way.`,
 			if err != nil {
 				return err
 			}
+			defer context.AfterFunc(cmd.Context(), func() { log.Info("stopping") })()
 			err = a.Run(cmd.Context())
 			log.Info("stopped")
 			return closeAfter(a, err)
@@ -53,5 +55,8 @@ func build(cmd *cobra.Command, path string) (*app.App, *zap.Logger, error) {
 	}
 	o.Logger.Info("started", zap.String("version", o.Version), zap.String("config", source),
 		zap.Int("stores", len(c.Stores)), zap.Int("callbacks", len(c.Callbacks)), zap.String("storage", c.Storage.Path))
+	for _, warning := range c.Warnings() {
+		o.Logger.Warn("config.warning", zap.String("warning", warning))
+	}
 	return a, o.Logger, nil
 }

@@ -137,6 +137,21 @@ func (d *DB) Delivery(
 	return delivery, attempts, nil
 }
 
+// Callbacks implements store.Backend.
+func (d *DB) Callbacks(ctx context.Context) ([]string, error) {
+	var names []string
+	err := d.view(ctx, func(tx *bolt.Tx) error {
+		return tx.Bucket(deliveriesBucket).ForEachBucket(func(name []byte) error {
+			names = append(names, string(name))
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the names of the callbacks: %w", err)
+	}
+	return names, nil
+}
+
 // Backlog implements store.Backend.
 func (d *DB) Backlog(ctx context.Context, name string) (event.Backlog, error) {
 	var backlog event.Backlog

@@ -42,6 +42,12 @@
 // attempted is found without passing those that wait. An ordering key is written
 // with its length in front.
 //
+// # Memory
+//
+// bbolt maps the file. On Linux, pages beyond 64 MiB that reads have left mapped
+// are given back: they stay in the system's cache, and are not counted as the
+// process's. Nothing else grows with the number of orders, stores or events.
+//
 // # Damage
 //
 // Every record has a checksum, and bbolt's pages are checked where they can be. A

@@ -32,7 +32,7 @@ func lock(file *os.File, readOnly bool, timeout time.Duration) error {
 		case !errors.Is(err, syscall.EWOULDBLOCK):
 			return fmt.Errorf("locking the file: %w", err)
 		case !time.Now().Before(deadline):
-			return fmt.Errorf("%w: stop it, or ask it through its admin API", store.ErrLocked)
+			return fmt.Errorf("%w: stop it first, or use another storage.path", store.ErrLocked)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -112,7 +113,7 @@ func TestRoundTrip(t *testing.T) {
 		"snapshot with empty raw":        snapshot(t, event.Snapshot{ObjectID: "A", Raw: []byte{}}),
 		"snapshot with odd numbers":      snapshot(t, event.Snapshot{InternalID: -1 << 63, Version: 1<<64 - 1, Created: time.Unix(-1, 5).UTC()}),
 		"snapshot that is no JSON":       snapshot(t, event.Snapshot{Raw: []byte("\x00\xff\x00")}),
-		"snapshot with one long run":     snapshot(t, event.Snapshot{Raw: bytes.Repeat([]byte("a"), 1<<20)}),
+		"snapshot with one long run":     snapshot(t, event.Snapshot{Raw: bytes.Repeat([]byte("a"), 1<<16)}),
 		"snapshot that does not shrink":  snapshot(t, event.Snapshot{Raw: noise(1 << 20)}),
 		"event of nothing":               occurrence(t, event.Event{}),
 		"event with empty lists":         occurrence(t, event.Event{ID: "evt_", Changes: []event.Change{}, Store: event.Store{Tags: []string{}}, Raw: []byte{}}),
@@ -328,7 +329,7 @@ func FuzzDecode(f *testing.F) {
 			if err != nil && !errors.Is(err, store.ErrCorrupt) && !errors.Is(err, store.ErrNewer) {
 				t.Errorf("%s: %v, want ErrCorrupt or ErrNewer", name, err)
 			}
-			if zero := cmp.Equal(value, s.value); err != nil && zero {
+			if err != nil && !reflect.ValueOf(value).IsZero() {
 				t.Errorf("%s: an error and a value", name)
 			}
 		}

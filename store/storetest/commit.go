@@ -129,6 +129,24 @@ var commitTests = map[string]func(*testing.T, *storage){
 			wantNoTrace(t, s, mine, &event.ChangeSet{Snapshots: set.Snapshots[:1], Events: set.Events[:1], Deliveries: set.Deliveries[:1]})
 		}
 	},
+	"callbacks are listed once they had a delivery": func(t *testing.T, s *storage) {
+		shop := newShop(1)
+		names := func() []string {
+			t.Helper()
+			names, err := s.Callbacks(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			slices.Sort(names)
+			return names
+		}
+		equal(t, "callbacks at first", len(names()), 0)
+		set := shop.change(at(1), []string{"b", "a"}, "A")
+		s.commit(set)
+		s.record(result(set.Deliveries[0], at(2), event.Delivered, time.Time{}))
+		s.reopen()
+		equal(t, "callbacks", names(), []string{"a", "b"})
+	},
 	"a call whose context has ended does nothing": func(t *testing.T, s *storage) {
 		set := newShop(1).change(at(1), []string{"a"}, "A")
 		if err := s.Commit(canceled(), set); !errors.Is(err, context.Canceled) {
