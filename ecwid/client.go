@@ -195,6 +195,9 @@ func parseBase(address string) (*url.URL, error) {
 // PageSize is the largest number of objects that one page can hold.
 func (c *Client) PageSize() int { return c.dialect.pageSize }
 
+// API is the interface through which the store is read.
+func (c *Client) API() string { return string(c.api) }
+
 // ListsDeletions tells whether the store's API lists deleted orders.
 func (c *Client) ListsDeletions() bool { return c.api == V3 }
 

@@ -21,6 +21,9 @@ type Snapshot struct {
 type Cursor struct {
 	StoreID  int64
 	Resource string
+	// API is the one through which the resource is read. Another one names the same
+	// objects otherwise.
+	API string
 	// ReadTo is the store's clock up to which every update has been committed;
 	// zero before the first poll.
 	ReadTo time.Time

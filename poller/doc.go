@@ -6,7 +6,6 @@
 // (tracker.go). A pass over the whole shop, in windows of creation time, learns what
 // existed before (the sweep) and later finds what the polls could not see (the
 // reconciliation): reconcile.go, windows.go.
-// (reconcile.go).
 //
 // Three facts about Ecwid's order search shape all of it: it cannot sort by update
 // time, it pages by offset over a list that moves, and it reads an index that lags

@@ -79,6 +79,7 @@ func (j judge) known(o event.Object, last event.Snapshot) (finding, error) {
 func (j judge) deleted(o event.Object, last event.Snapshot) (finding, error) {
 	switch {
 	case j.certain:
+		j.since = last.Deleted // its life begins there, not with its creation stamp
 		return j.announce(event.OrderCreated, o, event.Snapshot{Version: last.Version}, []event.Change{})
 	case o.Updated.Before(last.Deleted):
 		return finding{verdict: stale}, nil

@@ -24,6 +24,8 @@ type Source interface {
 	// ListsDeletions says so.
 	DeletedOrders(ctx context.Context, from time.Time, offset int) (event.DeletionPage, error)
 	ListsDeletions() bool
+	// API names the interface: the same object has another id through another one.
+	API() string
 	// CreatedResolution is the finest step in which a query's creation times are
 	// told apart.
 	CreatedResolution() time.Duration
@@ -88,8 +90,13 @@ func New(o Options) (*Poller, error) {
 	}
 	p := &Poller{maxConcurrent: o.MaxConcurrent}
 	for _, s := range o.Stores {
-		if s.Paused {
+		switch {
+		case s.Paused:
 			continue
+		case s.Schedule == (Schedule{}):
+			return nil, fmt.Errorf("store %d has no schedule", s.ID)
+		case s.Overlap < 0:
+			return nil, fmt.Errorf("store %d: the overlap must not be negative, it is %s", s.ID, s.Overlap)
 		}
 		p.trackers = append(p.trackers, newTracker(s, o))
 	}

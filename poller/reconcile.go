@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -14,6 +15,10 @@ import (
 
 // progressInterval is how often a pass over the whole shop says how far it is.
 const progressInterval = 5 * time.Second
+
+// confirmBatch is how many orders are read by themselves before the store may be
+// polled in between.
+const confirmBatch = 100
 
 // A pass reads everything that exists, window by window. The first one, the sweep,
 // takes every object in; later ones, reconciliations, compare the list with the
@@ -201,7 +206,7 @@ func (t *tracker) reconcileWindow(ctx context.Context, p *pass, r *report) error
 		if err := t.readDiffering(ctx, page.Objects, r); err != nil {
 			return rows{}, err
 		}
-		return rowsOf(page), nil
+		return rowsOf(page), t.keepUp(ctx, r)
 	})
 	if err != nil {
 		return err
@@ -257,14 +262,33 @@ func (t *tracker) confirmMissing(ctx context.Context, p *pass, listed map[string
 				missing = append(missing, s.ObjectID)
 			}
 		}
-		if err := t.confirmDeleted(ctx, missing, serverTime, r); err != nil {
-			return err
+		for ids := range slices.Chunk(missing, confirmBatch) {
+			if err := t.confirmDeleted(ctx, ids, serverTime, r); err != nil {
+				return err
+			}
+			if err := t.keepUp(ctx, r); err != nil {
+				return err
+			}
 		}
 		if len(batch) < q.Limit {
 			return nil
 		}
 		behind = batch[len(batch)-1]
 	}
+}
+
+// keepUp polls when that has come due, so that reading many orders one by one does
+// not hold up what changes meanwhile.
+func (t *tracker) keepUp(ctx context.Context, r *report) error {
+	now := time.Now()
+	if t.pollDue.IsZero() || now.Before(t.pollDue) {
+		return nil
+	}
+	t.pollDue = upcoming(t.store.Schedule, now, t.store.ID)
+	if err := t.poll(ctx, r); err != nil && !isPartial(err) {
+		return fmt.Errorf("polling meanwhile: %w", err)
+	}
+	return nil
 }
 
 // confirmDeleted reads orders that were not listed: those that exist are judged,
@@ -292,6 +316,9 @@ func (t *tracker) confirmDeleted(ctx context.Context, ids []string, at time.Time
 	}
 	var found []finding
 	for _, id := range gone {
+		if !last[id].Deleted.IsZero() {
+			continue // a poll that came between has told it
+		}
 		f, err := t.judge(time.Time{}).vanished(last[id], at)
 		if err != nil {
 			return err

@@ -93,6 +93,7 @@ func (t *tracker) bury(ctx context.Context, deletions []event.Deletion, serverTi
 		last, seen := known[d.InternalID]
 		if !seen && buried[d.InternalID].Before(d.Time) {
 			tombstones = append(tombstones, event.Tombstone{InternalID: d.InternalID, Deleted: d.Time})
+			buried[d.InternalID] = d.Time
 		}
 		if !seen || !last.Deleted.IsZero() {
 			continue

@@ -33,6 +33,8 @@ type tracker struct {
 	// due is when the store's next turn is; its monotonic reading keeps a local
 	// clock that jumps from delaying it.
 	due time.Time
+	// pollDue is when a pass lets a poll come between; zero: never.
+	pollDue time.Time
 	// refused tells that Ecwid refused the last poll.
 	refused bool
 	// pass is the reading of the whole shop that is under way; nil when none is.
@@ -60,14 +62,19 @@ func (t *tracker) turn(ctx context.Context, toEnd bool) error {
 	start := time.Now()
 	next := upcoming(t.store.Schedule, start, t.store.ID)
 	until := next
+	t.pollDue = next
 	if toEnd {
 		until = time.Time{}
 	}
 	err := t.protected(func() error {
-		if err := t.poll(ctx, &r); err != nil {
+		pollErr := t.poll(ctx, &r)
+		if pollErr != nil && !isPartial(pollErr) {
+			return pollErr
+		}
+		if err := t.readAll(ctx, until, &r); err != nil {
 			return err
 		}
-		return t.readAll(ctx, until, &r)
+		return pollErr
 	})
 	t.noteRefusal(err)
 	switch {
@@ -108,7 +115,7 @@ func (t *tracker) noteRefusal(err error) {
 	refused := errors.Is(err, event.ErrRefused)
 	switch {
 	case refused && !t.refused:
-		t.log.Warn("store.suspended", zap.Error(err), zap.Duration("retry_every", probeInterval))
+		t.log.Warn("store.suspended", zap.String("api", t.store.Source.API()), zap.Error(err), zap.Duration("retry_every", probeInterval))
 	case t.refused && err == nil:
 		t.log.Info("store.resumed")
 	default:
@@ -117,25 +124,39 @@ func (t *tracker) noteRefusal(err error) {
 	t.refused = refused
 }
 
-// poll reads what has changed since the cursor.
+// poll reads what has changed since the cursor. What it read is committed even
+// when it fails; the cursor moves only when it does not.
 func (t *tracker) poll(ctx context.Context, r *report) error {
 	if err := t.begin(ctx); err != nil {
 		return err
 	}
 	since := t.cursor.ReadTo.Add(-t.store.Overlap)
-	readTo, err := t.scan(ctx, since, r)
-	if err != nil {
-		return err
+	readTo, scanErr := t.scan(ctx, since, r)
+	if scanErr != nil && !errors.Is(scanErr, errNotWhole) {
+		return scanErr
 	}
 	if t.store.Source.ListsDeletions() {
 		if err := t.readDeletions(ctx, since, r); err != nil {
 			return fmt.Errorf("reading the deleted orders: %w", err)
 		}
 	}
-	if r.unsettled > 0 {
-		return fmt.Errorf("%d orders could not be read by themselves; they wait for the next poll", r.unsettled)
+	switch {
+	case scanErr != nil:
+		return scanErr
+	case r.unsettled > 0:
+		return fmt.Errorf("%w: %d; they wait for the next poll", errUnsettled, r.unsettled)
 	}
 	return t.advance(ctx, readTo, r)
+}
+
+// errUnsettled is returned by a poll when orders could not be read by themselves.
+// Everything else was committed.
+var errUnsettled = errors.New("orders could not be read by themselves")
+
+// isPartial tells the failure of a poll that read all it could get: the store
+// answers, and the reading of the whole shop need not wait for a better poll.
+func isPartial(err error) bool {
+	return errors.Is(err, errNotWhole) || errors.Is(err, errUnsettled)
 }
 
 // begin loads the cursor, and starts tracking a store that has none.
@@ -147,11 +168,16 @@ func (t *tracker) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading the cursor: %w", err)
 	}
+	if api := t.store.Source.API(); cursor.API != "" && cursor.API != api {
+		return fmt.Errorf("the store was read through its %s API before, which gives orders other ids than %s: "+
+			"go on with api: %s and its secret, or begin anew with another storage.path", cursor.API, api, cursor.API)
+	}
 	if cursor.ReadTo.IsZero() {
 		page, err := t.store.Source.Orders(ctx, event.Query{Limit: 1})
 		if err != nil {
 			return fmt.Errorf("asking for the store's clock: %w", err)
 		}
+		cursor.API = t.store.Source.API()
 		cursor.ReadTo = page.ServerTime
 		cursor.Began = page.ServerTime
 		if since := t.store.Start.Since; !since.IsZero() {
@@ -161,7 +187,7 @@ func (t *tracker) begin(ctx context.Context) error {
 		if err := t.storage.Commit(ctx, &set); err != nil {
 			return fmt.Errorf("committing the first cursor: %w", err)
 		}
-		t.log.Info("store.began", zap.Int("orders", page.Total))
+		t.log.Info("store.began", zap.String("api", cursor.API), zap.Int("orders", page.Total))
 	}
 	t.cursor = &cursor
 	return nil

@@ -100,8 +100,8 @@ func wholeSamples(t testing.TB) map[string]sample {
 			Response: bytes.Repeat([]byte("<p>try later</p>"), 9), Manual: true,
 		}),
 		"cursor": cursor(event.Cursor{
-			StoreID: 1003, Resource: event.Orders, ReadTo: moment, Began: stamp,
-			Sweep: event.Sweep{Through: stamp, Objects: 17, Done: true}, Sequence: 4711,
+			StoreID: 1003, Resource: event.Orders, API: "v3", ReadTo: moment, Began: stamp,
+			Sweep: event.Sweep{Through: stamp, Objects: 17, Done: true}, Reconciled: moment, Sequence: 4711,
 		}),
 	}
 }

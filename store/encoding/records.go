@@ -270,6 +270,7 @@ func DecodeAttempt(record []byte) (event.Attempt, error) {
 func EncodeCursor(c *event.Cursor) []byte {
 	b := binary.AppendVarint([]byte{version}, c.StoreID)
 	b = appendText(b, c.Resource)
+	b = appendText(b, c.API)
 	b = appendTime(b, c.ReadTo)
 	b = appendTime(b, c.Began)
 	b = appendTime(b, c.Sweep.Through)
@@ -291,6 +292,7 @@ func DecodeCursor(record []byte) (event.Cursor, error) {
 	c := event.Cursor{
 		StoreID:    r.varint(),
 		Resource:   r.text(),
+		API:        r.text(),
 		ReadTo:     r.time(),
 		Began:      r.time(),
 		Sweep:      event.Sweep{Through: r.time(), Objects: int(r.varint()), Done: r.byte() == 1},

@@ -189,7 +189,7 @@ func (s *shop) change(now time.Time, callbacks []string, objectIDs ...string) *e
 		}
 	}
 	set.Cursor = event.Cursor{
-		StoreID: s.id, Resource: event.Orders, ReadTo: now, Began: at(0), Sequence: s.sequence,
+		StoreID: s.id, Resource: event.Orders, API: "v3", ReadTo: now, Began: at(0), Sequence: s.sequence,
 		Sweep: event.Sweep{Through: now, Objects: len(set.Snapshots), Done: true}, Reconciled: now,
 	}
 	return set
