@@ -4,9 +4,7 @@ SHELL := /bin/sh
 # The version that the binary reports: the nearest tag, or the commit.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-# The binary carries its own time zones, so that CRON_TZ= works where the system
-# has none.
-BUILD_FLAGS = -trimpath -tags timetzdata -ldflags '-s -w -X main.version=$(VERSION)'
+BUILD_FLAGS = -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
 # Flags of the demo, of go test, and which benchmarks to run.
 ARGS ?=
