@@ -37,7 +37,7 @@ test: test-tools vet lint ## Vet, lint and test everything. TEST_ARGS adds flags
 
 .PHONY: bench
 bench: ## Run the benchmarks. BENCH picks them by name, BENCH_ARGS adds flags to go test.
-	go test -run '^$$' -bench '$(BENCH)' -benchmem $(BENCH_ARGS) ./...
+	go test -run '^$$' -timeout 60m -bench '$(BENCH)' -benchmem $(BENCH_ARGS) ./...
 
 .PHONY: vet
 vet: ## Run go vet.
