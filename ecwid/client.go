@@ -258,7 +258,8 @@ func (c *Client) finishPage(p orderPage, offset int, header http.Header) (event.
 	}, nil
 }
 
-// Order reads one order by its ID. It does not lag behind writes. The error
+// Order reads one order by its ID. Through REST v3 that does not lag behind writes;
+// the legacy API searches for it, and may. The error
 // matches event.ErrNotFound when the store has no such order.
 func (c *Client) Order(ctx context.Context, id string) (event.Object, error) {
 	// The dots are names for other places in a path.

@@ -1,6 +1,7 @@
 package ecwid
 
 import (
+	"errors"
 	"net/url"
 	"strconv"
 	"time"
@@ -102,10 +103,9 @@ func readDeletion(s *scanner) (event.Deletion, error) {
 		}
 	}
 	deletion := event.Deletion{InternalID: firstNumber(id), Time: parseDate(text(date), time.UTC)}
-	var err error
-	deletion.ObjectID, err = firstID(orderID)
-	if deletion.InternalID != 0 {
-		err = nil
+	if deletion.InternalID == 0 {
+		return event.Deletion{}, errors.New("the deletion has no id")
 	}
-	return deletion, err
+	deletion.ObjectID, _ = firstID(orderID) // it is often left out
+	return deletion, nil
 }

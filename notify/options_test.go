@@ -85,7 +85,7 @@ func TestRoute(t *testing.T) {
 				want := event.Delivery{
 					Callback: d.Callback, EventID: e.ID, StoreID: tc.store, Resource: "orders", ObjectID: "N1",
 					OrderingKey: fmt.Sprintf("orders/%d/N1", tc.store), Format: d.Format,
-					State: event.Pending,
+					State: event.Pending, NextAttempt: e.DetectedAt,
 				}
 				if d != want {
 					t.Errorf("got %+v, want %+v", d, want)

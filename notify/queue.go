@@ -21,8 +21,8 @@ const (
 	openPerWorker = 32
 
 	// longestNap bounds how long a queue waits by a timer, so that a clock that is
-	// set, or a machine that slept, delays nothing for longer. Waking costs no
-	// access to the storage.
+	// put forward, or a machine that slept, delays nothing for longer. Waking costs
+	// no access to the storage.
 	longestNap = time.Minute
 
 	// emptyPause is how long a storage is left alone that says that something is

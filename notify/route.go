@@ -13,8 +13,8 @@ import (
 // that a store sends to; a store without an entry, or with an empty one, sends to
 // all. The function may be called concurrently.
 //
-// They have no time of a next attempt: they are due at once, also where the clock is
-// put back meanwhile.
+// They are due from the detection on, so that deliveries and retries take their turns
+// in the order of time.
 //
 // The deliveries of one object to one callback share an ordering key, so that they
 // wait for each other.
@@ -40,6 +40,7 @@ func Route(callbacks []Callback, byStore map[int64][]string) func(e event.Event)
 				OrderingKey: key,
 				Format:      c.Format,
 				State:       event.Pending,
+				NextAttempt: e.DetectedAt,
 			})
 		}
 		return deliveries

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -70,15 +71,18 @@ func newWebhook(c Callback, o *Options) (*webhook, error) {
 		w.keys = append(w.keys, key)
 	}
 	if w.transport == nil {
-		w.transport = newTransport(c.Concurrency)
+		w.transport = newTransport(c.Concurrency, c.Timeout)
 	}
 	return w, nil
 }
 
 // newTransport returns a transport that keeps a connection for each of a
-// callback's workers.
-func newTransport(connections int) *http.Transport {
+// callback's workers. Connecting has a timeout of its own: a request that is given
+// up does not end the attempt to connect for it.
+func newTransport(connections int, timeout time.Duration) *http.Transport {
 	return &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: timeout}).DialContext,
+		TLSHandshakeTimeout:    timeout,
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
 		MaxIdleConns:           connections,

@@ -111,6 +111,9 @@ func (j judge) firstSight(o event.Object) (finding, error) {
 	if o.Updated.IsZero() {
 		updated = created || !j.since.IsZero()
 	}
+	if !j.swept {
+		j.since = time.Time{} // nobody has looked before: it need not have been unfinished
+	}
 	switch {
 	case j.swept, created && updated, j.began.Equal(oldest):
 		return j.announce(event.OrderCreated, o, event.Snapshot{}, []event.Change{})

@@ -146,7 +146,7 @@ func (t *tracker) recallDeleted(ctx context.Context, internal []int64, deletions
 		return nil, err
 	}
 	for _, d := range deletions {
-		if s, ok := byID[d.ObjectID]; ok && s.InternalID == 0 {
+		if s, ok := byID[d.ObjectID]; ok && (s.InternalID == 0 || s.InternalID == d.InternalID) {
 			known[d.InternalID] = s
 		}
 	}

@@ -66,22 +66,21 @@ func (t *tracker) turn(ctx context.Context, toEnd bool) error {
 	if toEnd {
 		until = time.Time{}
 	}
+	var passErr error
 	err := t.protected(func() error {
 		pollErr := t.poll(ctx, &r)
 		if pollErr != nil && !isPartial(pollErr) {
 			return pollErr
 		}
-		if err := t.readAll(ctx, until, &r); err != nil {
-			return err
-		}
-		return pollErr
+		passErr = t.readAll(ctx, until, &r)
+		return errors.Join(pollErr, passErr)
 	})
 	t.noteRefusal(err)
 	switch {
 	case t.refused:
 		t.due = time.Now().Add(probeInterval)
-	case err == nil && t.pass != nil:
-		t.due = time.Now()
+	case t.pass != nil && passErr == nil && (err == nil || isPartial(err)):
+		t.due = time.Now() // the pass has stopped for the poll that is due
 	default:
 		t.due = upcoming(t.store.Schedule, time.Now(), t.store.ID)
 	}
@@ -116,7 +115,7 @@ func (t *tracker) noteRefusal(err error) {
 	switch {
 	case refused && !t.refused:
 		t.log.Warn("store.suspended", zap.String("api", t.store.Source.API()), zap.Error(err), zap.Duration("retry_every", probeInterval))
-	case t.refused && err == nil:
+	case t.refused && !refused && (err == nil || isPartial(err)):
 		t.log.Info("store.resumed")
 	default:
 		return

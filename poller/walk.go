@@ -65,10 +65,7 @@ func walk(ctx context.Context, read func(ctx context.Context, offset int) (rows,
 		if !fresh {
 			return time.Time{}, false, nil // the list grows faster than it is read
 		}
-		offset = page.next
-		if t.sharing {
-			offset--
-		}
+		offset = page.next - t.back
 	}
 }
 
@@ -78,11 +75,11 @@ type tally struct {
 	unreadable int
 	least      int // the smallest total told
 
-	// sharing tells that the next page is asked for so that its first row is the
-	// last one of the page before, whose key is shared; empty when that row could
-	// not be read.
-	sharing bool
-	shared  string
+	// The next page is asked for so that it repeats the last back rows, of which
+	// the first has the key shared: the last one that could be read. Without one
+	// nothing is repeated.
+	back   int
+	shared string
 }
 
 // add counts a page. It tells whether the page held a row that was not seen
@@ -92,7 +89,7 @@ func (t *tally) add(page rows) (fresh, slid bool) {
 	for i, key := range page.keys {
 		met = met || key == t.shared
 		switch {
-		case key == "" && i == 0 && t.sharing: // counted with the page before
+		case key == "" && i < t.back: // counted with the page before
 		case key == "":
 			t.unreadable++
 			fresh = true
@@ -102,9 +99,11 @@ func (t *tally) add(page rows) (fresh, slid bool) {
 		}
 	}
 	t.least = min(t.least, page.total)
-	t.sharing, t.shared = false, ""
-	if last := len(page.keys) - 1; last > 0 {
-		t.sharing, t.shared = true, page.keys[last]
+	t.back, t.shared = 0, ""
+	for i := len(page.keys) - 1; i > 0 && t.back == 0; i-- {
+		if page.keys[i] != "" {
+			t.back, t.shared = len(page.keys)-i, page.keys[i]
+		}
 	}
 	return fresh, !met
 }

@@ -106,7 +106,7 @@ func killConfig(t *testing.T, dir, ecwidURL, callbackURL string) string {
 	text := fmt.Sprintf(`schedule: 1s
 stores:
   - {id: 1003, order_secret: secret_of_1003, base_url: %[1]s}
-  - {id: 1004, order_secret: legacyOf1004, base_url: %[1]s, reconcile: 2s}
+  - {id: 1004, order_secret: legacyOf1004, base_url: %[1]s, reconcile: 2s, overlap: 3s}
 callbacks:
   - url: %[2]s
     signing_secret: %[3]s

@@ -55,5 +55,12 @@ func deliveries(n int) string {
 	return fmt.Sprintf("%d deliveries", n)
 }
 
-// closeAfter closes the app after what it did, and joins the errors.
-func closeAfter(a *app.App, err error) error { return errors.Join(err, a.Close()) }
+// closeAfter closes the app after what it did. Trouble with that is told before an
+// exit status that has nothing more to say.
+func closeAfter(a *app.App, err error) error {
+	closed := a.Close()
+	if _, silent := errors.AsType[exitError](err); silent && closed != nil {
+		return closed
+	}
+	return errors.Join(err, closed)
+}
