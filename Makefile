@@ -33,7 +33,7 @@ build: ## Build the static binary bin/ecwid-events.
 
 .PHONY: test
 test: test-tools vet lint ## Vet, lint and test everything. TEST_ARGS adds flags to go test.
-	go test $(RACE) -shuffle=on $(TEST_ARGS) ./...
+	go test $(RACE) -shuffle=on -timeout 20m $(TEST_ARGS) ./...
 
 .PHONY: bench
 bench: ## Run the benchmarks. BENCH picks them by name, BENCH_ARGS adds flags to go test.
