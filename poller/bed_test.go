@@ -86,8 +86,10 @@ type journal struct {
 	path string
 
 	mu sync.Mutex
-	// refuse, unless nil, is asked before each Commit; its error is Commit's.
+	// refuse, unless nil, is asked before each Commit; its error is Commit's. lose
+	// is asked when the set is durable.
 	refuse func(*event.ChangeSet) error
+	lose   func() error
 	sets   []event.ChangeSet
 	events []event.Event
 }
@@ -105,6 +107,9 @@ func (j *journal) Commit(ctx context.Context, set *event.ChangeSet) error {
 	}
 	j.sets = append(j.sets, *set)
 	j.events = append(j.events, set.Events...)
+	if j.lose != nil {
+		return j.lose()
+	}
 	return nil
 }
 

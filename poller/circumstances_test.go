@@ -20,6 +20,8 @@ type circumstances struct {
 	drifting  float64 // the chance that something happens during a request
 	faults    float64 // the chance that a request fails
 	kills     bool
+	full      float64 // the chance that a commit fails, durable or not
+	deaf      float64 // the chance that an order cannot be read by itself, this once
 	skew      time.Duration
 	behaviour ecwidtest.Behaviour
 	// bursts makes several changes of an order within one second.
@@ -45,6 +47,8 @@ func draw(r *rand.Rand) circumstances {
 		drifting: pick(r, 0, 0.05, 0.3),
 		faults:   pick(r, 0, 0.02, 0.2),
 		kills:    r.IntN(2) == 0,
+		full:     pick(r, 0, 0, 0.1),
+		deaf:     pick(r, 0, 0, 0.8),
 		skew:     pick(r, 0, 0, 7*time.Hour, -7*time.Hour, 30*time.Second),
 		bursts:   r.IntN(2) == 0,
 	}
@@ -59,6 +63,9 @@ func draw(r *rand.Rand) circumstances {
 		c.reconcile = pick(r, 20*time.Minute, 2*time.Hour)
 		c.spoiled = !c.bursts && r.IntN(4) == 0
 		c.late = !c.bursts && r.IntN(4) == 0
+	}
+	if c.spoiled || c.late {
+		c.drifting = 0 // two changes of a second, of which the later one is missed, are beyond repair
 	}
 	lag := c.overlap - 2*time.Second // the bounds' own second, and that of the clock
 	if c.late {

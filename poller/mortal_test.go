@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/ecwid-events/ecwid-events/event"
@@ -44,23 +45,38 @@ func (l *lifeline) call(f func() error) error {
 }
 
 // mortal is the storage of a poller that can be killed. Reading has no effect, so
-// that only commits count.
+// that only commits count. Some of them fail: before or after they are durable.
 type mortal struct {
 	*journal
 	life *lifeline
+	full func() bool
 }
 
 func (m mortal) Commit(ctx context.Context, set *event.ChangeSet) error {
-	return m.life.call(func() error { return m.journal.Commit(ctx, set) })
+	return m.life.call(func() error {
+		if m.full() {
+			return syscall.ENOSPC
+		}
+		err := m.journal.Commit(ctx, set)
+		if err == nil && m.full() {
+			err = syscall.EIO
+		}
+		return err
+	})
 }
 
+// mortalTransport is the way to Ecwid of a poller that can be killed.
 type mortalTransport struct {
 	http.RoundTripper
 	life *lifeline
+	deaf func() bool
 }
 
 func (m mortalTransport) RoundTrip(r *http.Request) (response *http.Response, err error) {
 	err = m.life.call(func() (err error) {
+		if single(r) && m.deaf() {
+			return syscall.ECONNRESET
+		}
 		response, err = m.RoundTripper.RoundTrip(r) //nolint:bodyclose // the caller closes what it gets
 		return err
 	})

@@ -14,7 +14,8 @@ import (
 // judgeSimulation holds what a poller told and remembered against the truth.
 func judgeSimulation(s *simulation) {
 	s.Helper()
-	o := &oracle{simulation: s, began: s.storage.sets[0].Cursor.Began, told: map[string][]event.Event{}}
+	first := s.storage.sets[0].Cursor
+	o := &oracle{simulation: s, began: first.Began, first: first.ReadTo, told: map[string][]event.Event{}}
 	o.checkFeed()
 	for _, e := range s.storage.events {
 		o.told[e.ObjectID] = append(o.told[e.ObjectID], e)
@@ -35,6 +36,7 @@ func judgeSimulation(s *simulation) {
 type oracle struct {
 	*simulation
 	began time.Time
+	first time.Time                // the shop's clock at the first poll
 	told  map[string][]event.Event // by object id; what has been checked is gone
 }
 
@@ -199,7 +201,7 @@ func (o *oracle) checkFirst(l life) {
 	first := l.events[0]
 	// What lagged when tracking began may be seen when all has been read, and be
 	// taken for new.
-	margin := o.overlap + o.behaviour.IndexLag + o.behaviour.StaleAge
+	margin := o.overlap + max(o.behaviour.IndexLag, o.behaviour.DeletedIndexLag) + o.behaviour.StaleAge
 	if !o.spoiled && l.quietSince(o.began.Add(-margin), o.skew) {
 		o.fail(l, "it was told of, though nothing happened since tracking began")
 	}
@@ -245,8 +247,9 @@ func (o *oracle) checkEnd(l life) {
 }
 
 func (o *oracle) checkGone(l life) {
-	if o.legacy && o.reconcile == 0 {
-		return // nothing tells
+	died := l.last().At.Add(o.skew)
+	if o.reconcile == 0 && (o.legacy || died.Before(o.first.Add(-o.overlap))) {
+		return // nothing tells of it
 	}
 	if l.seen && l.known.Deleted.IsZero() {
 		o.fail(l, "it was deleted, and is taken for alive")

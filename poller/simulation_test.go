@@ -65,6 +65,7 @@ type simulation struct {
 	circumstances
 	random *rand.Rand // of the shop's life and of the kills
 	drift  *rand.Rand // of what happens while a request is under way
+	chance *rand.Rand // of what the poller's calls meet
 
 	server *ecwidtest.Server
 	shop   *ecwidtest.Shop
@@ -80,7 +81,7 @@ type simulation struct {
 
 func newSimulation(t *testing.T, seed uint64) *simulation {
 	s := &simulation{
-		T: t, random: rand.New(rand.NewPCG(seed, 1)), drift: rand.New(rand.NewPCG(seed, 2)),
+		T: t, random: rand.New(rand.NewPCG(seed, 1)), drift: rand.New(rand.NewPCG(seed, 2)), chance: rand.New(rand.NewPCG(seed, 3)),
 		storage: openJournal(t), ended: make(chan struct{}),
 	}
 	s.circumstances = draw(s.random)
@@ -150,7 +151,13 @@ func (s *simulation) setFaults(chance float64) {
 // live lets something happen in the shop.
 func (s *simulation) live() {
 	for range 1 + s.random.IntN(3) {
+		if !s.bursts {
+			time.Sleep(time.Second)
+		}
 		s.logf("%s", s.shop.Step(s.random))
+	}
+	if !s.bursts {
+		time.Sleep(time.Second)
 	}
 	switch s.random.IntN(10) {
 	case 0:
@@ -184,9 +191,9 @@ func (s *simulation) burst() {
 // editMany changes a good part of the newest orders, one soon after the other.
 func (s *simulation) editMany() {
 	for range 5 + s.random.IntN(10) {
+		time.Sleep(time.Second + time.Duration(s.random.Int64N(int64(3*time.Second))))
 		if id := s.choose(s.random, 30, alive); id != "" {
 			s.logf("order %s shipped with others", s.shop.Ship(id))
-			time.Sleep(time.Duration(s.random.Int64N(int64(3 * time.Second))))
 		}
 	}
 }
@@ -252,7 +259,7 @@ func (s *simulation) begin() {
 		logger = zap.New(zapcore.NewCore(encoder, zapcore.Lock(os.Stdout), zapcore.DebugLevel))
 	}
 	p := mustPoller(s, Options{
-		Stores: []Store{s.describe()}, Storage: mortal{s.storage, s.life}, MaxConcurrent: 1, Logger: logger,
+		Stores: []Store{s.describe()}, Storage: mortal{s.storage, s.life, s.strikes(s.full)}, MaxConcurrent: 1, Logger: logger,
 		Route: routeToOne, Committed: func(int64) {},
 	})
 	for _, t := range p.trackers {
@@ -273,7 +280,7 @@ func (s *simulation) describe() Store {
 	}
 	client, err := ecwid.NewClient(ecwid.Options{
 		StoreID: testStore, Secret: secret,
-		Transport: &steady{next: smallPages{mortalTransport{s.server.Transport(), s.life}, s.pageSize}, pace: s.pace},
+		Transport: &steady{next: smallPages{mortalTransport{s.server.Transport(), s.life, s.strikes(s.deaf)}, s.pageSize}, pace: s.pace},
 		Limiter:   ecwid.NewLimiters().For(secret, 0, ecwid.DetectAPI(secret)),
 	})
 	if err != nil {
@@ -300,6 +307,11 @@ func (s *simulation) describe() Store {
 // since is where tracking begins with start: a date.
 func (s *simulation) since() time.Time {
 	return time.Date(1999, 12, 31, 0, 0, 0, 0, time.UTC)
+}
+
+// strikes is true by chance, until things fall quiet.
+func (s *simulation) strikes(chance float64) func() bool {
+	return func() bool { return s.lively.Load() && s.chance.Float64() < chance }
 }
 
 // tend starts another poller when the last one was killed, at once or later, and

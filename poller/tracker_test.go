@@ -304,6 +304,62 @@ func TestFailedCommit(t *testing.T) {
 	}
 }
 
+// A commit that was durable though it failed, or panicked, is not made again, and
+// does not stand in the way of the next.
+func TestCommitOfUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func() error{
+		"fails":  func() error { return syscall.EIO },
+		"panics": func() error { panic("a fault in the code") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := newBed(t)
+				b.expect()
+				b.wait()
+				first := b.shop.Place()
+				b.storage.lose = end
+				events, err := b.tryPoll()
+				if diff := cmp.Diff([]string{"created " + first}, lines(events)); diff != "" || err == nil {
+					t.Errorf("the poll returns %v (-want +got):\n%s", err, diff)
+				}
+				b.storage.lose = nil
+				b.wait()
+				second := b.shop.Place()
+				b.expect("created " + second)
+			})
+		})
+	}
+}
+
+// What the index shows late, but within the overlap, is found by the polls.
+func TestIndexThatLags(t *testing.T) {
+	t.Parallel()
+	for api, options := range map[string][]bedOption{"v3": nil, "legacy": {legacyAPI}} {
+		t.Run(api, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := newBed(t, options...)
+				known := b.shop.Place()
+				time.Sleep(2 * time.Hour)
+				b.expect()
+				b.wait()
+				fresh := b.shop.Place()
+				b.shop.Ship(known)
+				for _, id := range []string{known, fresh} {
+					b.shop.DelayIndex(id, 4*time.Minute)
+				}
+				for range 4 {
+					b.expect()
+					b.wait()
+				}
+				if told := lines(b.poll()); len(told) != 2 {
+					t.Errorf("told: %s", told)
+				}
+			})
+		})
+	}
+}
+
 // The server's clock decides, never the local one.
 func TestLocalClockLosesNothing(t *testing.T) {
 	t.Parallel()
