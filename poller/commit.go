@@ -41,8 +41,9 @@ func (t *tracker) commitFindings(ctx context.Context, found []finding, r *report
 func (t *tracker) commit(ctx context.Context, set *event.ChangeSet, r *report) error {
 	set.Base = t.cursor.Sequence
 	if err := t.storage.Commit(ctx, set); err != nil {
-		// Whether the storage holds another cursor now is not known: load it again.
-		t.cursor = nil
+		// Whether the storage holds another cursor now is not known: load it again,
+		// and go on from there.
+		t.cursor, t.pass = nil, nil
 		return fmt.Errorf("committing: %w", err)
 	}
 	cursor := set.Cursor

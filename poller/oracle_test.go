@@ -3,6 +3,7 @@ package poller
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"reflect"
 	"strconv"
 	"time"
@@ -16,6 +17,12 @@ func judgeSimulation(s *simulation) {
 	s.Helper()
 	first := s.storage.sets[0].Cursor
 	o := &oracle{simulation: s, began: first.Began, first: first.ReadTo, told: map[string][]event.Event{}}
+	o.swept = math.MaxUint64
+	for _, set := range s.storage.sets {
+		if set.Cursor.Sweep.Done {
+			o.swept = min(o.swept, set.Cursor.Sequence)
+		}
+	}
 	o.checkFeed()
 	for _, e := range s.storage.events {
 		o.told[e.ObjectID] = append(o.told[e.ObjectID], e)
@@ -37,6 +44,7 @@ type oracle struct {
 	*simulation
 	began time.Time
 	first time.Time                // the shop's clock at the first poll
+	swept uint64                   // the sequence at which everything had been read
 	told  map[string][]event.Event // by object id; what has been checked is gone
 }
 
@@ -207,6 +215,8 @@ func (o *oracle) checkFirst(l life) {
 	}
 	created := l.history[0].Created
 	switch {
+	case first.Changes == nil && first.Sequence > o.swept:
+		o.fail(l, "its earlier state is unknown, though everything had been read")
 	case first.Type == event.OrderCreated:
 		if first.Version != 1 {
 			o.fail(l, "its creation has version %d", first.Version)
