@@ -39,7 +39,7 @@ func TestHandshakeThatHangsLeavesNoConnection(t *testing.T) {
 	}
 	stop()
 	// One for each worker, and one that is just being closed.
-	if most := gauge.most; most > 2*c.Concurrency {
+	if most := gauge.highest(); most > 2*c.Concurrency {
 		t.Errorf("%d connections were open at once, for %d workers", most, c.Concurrency)
 	}
 }
@@ -65,6 +65,12 @@ func (c *connections) serve(l net.Listener) {
 			c.add(-1)
 		})
 	}
+}
+
+func (c *connections) highest() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.most
 }
 
 func (c *connections) add(n int) {
