@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -262,6 +263,43 @@ func TestSweepGoesOnAfterAKill(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// A sweep goes on from what the storage holds when the outcome of a commit is not
+// known: what is done stays done.
+func TestSweepAfterACommitOfUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	for n := 2; n < 30; n++ {
+		t.Run(fmt.Sprintf("commit %d", n), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := newBed(t, pagesOf(3))
+				b.shop.FillBetween(30, time.Now().AddDate(-1, 0, 0), time.Now().AddDate(0, 0, -2))
+				smallWindows(b)
+				b.storage.lose = func() error {
+					if len(b.storage.sets) == n {
+						return syscall.EIO
+					}
+					return nil
+				}
+				if _, err := b.tryPoll(); err != nil && !errors.Is(err, syscall.EIO) {
+					t.Fatal(err)
+				}
+				b.wait()
+				b.expect()
+				var last event.Sweep
+				for i, set := range b.storage.sets {
+					now := set.Cursor.Sweep
+					if last.Done && !now.Done || now.Through.Before(last.Through) {
+						t.Errorf("commit %d turns %+v to %+v", i+1, last, now)
+					}
+					last = now
+				}
+				if !last.Done {
+					t.Errorf("the sweep is at %+v", last)
+				}
+			})
+		})
 	}
 }
 
