@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -74,23 +72,6 @@ func newWebhook(c Callback, o *Options) (*webhook, error) {
 		w.transport = newTransport(c.Concurrency, c.Timeout)
 	}
 	return w, nil
-}
-
-// newTransport returns a transport that keeps a connection for each of a
-// callback's workers. Connecting has a timeout of its own: a request that is given
-// up does not end the attempt to connect for it.
-func newTransport(connections int, timeout time.Duration) *http.Transport {
-	return &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: timeout}).DialContext,
-		TLSHandshakeTimeout:    timeout,
-		ForceAttemptHTTP2:      true,
-		DisableCompression:     true,
-		MaxIdleConns:           connections,
-		MaxIdleConnsPerHost:    connections,
-		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-		WriteBufferSize:        16 << 10, // an order in one write
-	}
 }
 
 // attempt makes one attempt and says what becomes of the delivery. It returns when
@@ -237,30 +218,4 @@ func readAnswer(body io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	return []byte(clip(string(start), maxResponse)), err
-}
-
-// settle says what becomes of a delivery after an attempt that ended then.
-func (w *webhook) settle(d event.Delivery, o outcome, end time.Time) (event.DeliveryState, time.Time) {
-	switch {
-	case o.class == "":
-		w.accepted.Store(end.UnixNano())
-		return event.Delivered, time.Time{}
-	case o.class == ErrorStopped:
-		return event.Pending, end.UTC()
-	case w.dies(d, end):
-		return event.Dead, time.Time{}
-	}
-	random := rand.Float64() //nolint:gosec // spreading retries needs no secrecy
-	retry := w.callback.Retry
-	wait := max(backoff(d.Attempts+1, retry.First, retry.Longest, random), o.retryAfter)
-	return event.Pending, end.Add(wait).UTC()
-}
-
-// dies applies the rule of Retry.MaxAge to a delivery whose attempt has just
-// failed.
-func (w *webhook) dies(d event.Delivery, now time.Time) bool {
-	if d.FirstAttempt.IsZero() || now.Sub(d.FirstAttempt) < w.callback.Retry.MaxAge {
-		return false
-	}
-	return w.accepted.Load() > d.LastAttempt.UnixNano()
 }
