@@ -5,12 +5,22 @@ import "time"
 // A DeliveryState says how far a delivery has come.
 type DeliveryState string
 
-// The states of a delivery. A pending delivery becomes delivered or dead; a dead
-// one becomes pending again when it is replayed.
+// The states of a delivery. A pending delivery becomes delivered or dead; both
+// become pending again when they are replayed.
 const (
 	Pending   DeliveryState = "pending"
 	Delivered DeliveryState = "delivered"
 	Dead      DeliveryState = "dead"
+)
+
+// A Payload says how much of an object a body holds.
+type Payload string
+
+// The payloads. A thin one holds neither the object nor the values that changed:
+// the receiver reads the order itself.
+const (
+	Full Payload = "full"
+	Thin Payload = "thin"
 )
 
 // A Delivery is one event for one callback.
@@ -23,14 +33,23 @@ type Delivery struct {
 	// OrderingKey groups the deliveries of a callback that wait for each other:
 	// only the oldest pending one of a key may be attempted.
 	OrderingKey string
-	// Format names the form of the body. It is fixed when the event is detected,
-	// so that every attempt sends the same bytes.
-	Format string
+	// Format and Payload name the form of the body. They are fixed when the event
+	// is detected, so that every attempt sends the same bytes.
+	Format  string
+	Payload Payload
 
 	State DeliveryState
-	// Attempts counts the attempts so far.
+	// Manual tells that a person asked for the attempts that are still to come: a
+	// replay.
+	Manual bool
+	// Attempts counts the attempts so far, those before a replay included.
 	Attempts int
-	// FirstAttempt is zero before the first attempt.
+	// Refusals counts those failed attempts that show that the callback works, and
+	// does not take this event: it had accepted another one since the attempt
+	// before, and the delivery was old enough to die. A replay begins anew.
+	Refusals int
+	// FirstAttempt is zero before the first attempt, and before the first one of a
+	// replay.
 	FirstAttempt time.Time
 	// LastAttempt is zero before the first attempt.
 	LastAttempt time.Time
@@ -65,6 +84,8 @@ type Result struct {
 	Position uint64
 	Attempt  Attempt
 	State    DeliveryState
+	// Refusals becomes Delivery.Refusals.
+	Refusals int
 	// NextAttempt is the earliest time of the next attempt of what stays pending.
 	NextAttempt time.Time
 }

@@ -27,14 +27,17 @@ const (
 	OrderDeleted Type = "order.deleted"
 )
 
-// Types lists every Type.
+// Test is the type of an event that tells of nothing: it is sent to try a callback,
+// is stored nowhere, and no callback can choose it.
+const Test Type = "test"
+
+// Types lists every Type that something which happened to an object can have.
 func Types() []Type { return []Type{OrderCreated, OrderUpdated, OrderDeleted} }
 
-// Action is the second half of the type in capitals, as receivers know it from
-// Open Connectors: CREATED, UPDATED or DELETED.
+// Action is what the type says after the point, in capitals, as receivers know it
+// from Open Connectors: CREATED, UPDATED or DELETED; and TEST.
 func (t Type) Action() string {
-	_, action, _ := strings.Cut(string(t), ".")
-	return strings.ToUpper(action)
+	return strings.ToUpper(string(t[strings.LastIndexByte(string(t), '.')+1:]))
 }
 
 // A Store is the Ecwid shop that an event belongs to, as it was described in the

@@ -26,3 +26,30 @@ type PruneQuery struct {
 	From  uint64
 	Limit int
 }
+
+// HistoryQuery selects events by their position. Zero fields do not restrict.
+type HistoryQuery struct {
+	StoreID  int64
+	Type     Type
+	ObjectID string
+	// From and To bound DetectedAt: at or after From, before To.
+	From, To time.Time
+	// After is the position behind which the search begins: 0, or what the call
+	// before returned. Newest searches from the newest event back, and from After
+	// down.
+	After  uint64
+	Newest bool
+	Limit  int // 1 or more
+}
+
+// DeliveryQuery selects the deliveries of a callback in one state by their
+// position.
+type DeliveryQuery struct {
+	Callback string
+	State    DeliveryState
+	StoreID  int64 // 0: any
+	// After, Newest and Limit are as in HistoryQuery.
+	After  uint64
+	Newest bool
+	Limit  int
+}

@@ -79,6 +79,18 @@ type Backend interface {
 	// Event returns the event with that id, or event.ErrNotFound.
 	Event(ctx context.Context, id string) (event.Event, error)
 
+	// EventFrom returns the position of a store's first event with that sequence or a
+	// later one, or event.ErrNotFound.
+	EventFrom(ctx context.Context, storeID int64, sequence uint64) (position uint64, err error)
+
+	// Events returns events in the order of their positions, or against it when
+	// q.Newest is set. It looks at a bounded number of them a call, so it may return
+	// fewer than q.Limit, or none, though more follow. next is the q.After of the
+	// following call, also when the end is reached and events may be added later:
+	// the position of the last event looked at, or q.After when there was none. more
+	// tells that the end is not reached.
+	Events(ctx context.Context, q event.HistoryQuery) (events []event.Event, next uint64, more bool, err error)
+
 	// Record makes the results durable together. A result for a delivery that is
 	// not pending any more adds its attempt and changes no state. When there is no
 	// such delivery at all it returns event.ErrNotFound and records none of them.
@@ -87,6 +99,37 @@ type Backend interface {
 	// Delivery returns the delivery of an event for a callback with its attempts,
 	// oldest first, or event.ErrNotFound.
 	Delivery(ctx context.Context, callback, eventID string) (event.Delivery, []event.Attempt, error)
+
+	// Deliveries lists deliveries as Events lists events.
+	Deliveries(ctx context.Context, q event.DeliveryQuery) (deliveries []event.Delivery, next uint64, more bool, err error)
+
+	// Replay makes deliveries pending again, all of them or none. Each names its
+	// callback and event, and how it is to be sent when the callback has no delivery
+	// of the event yet. One that was delivered, or is dead, keeps its format, payload
+	// and attempts, takes OrderingKey, NextAttempt and Manual from the argument, and
+	// counts its age and refusals anew. One that is pending stays as it is. When there
+	// is no such event it returns event.ErrNotFound. It returns how many became pending.
+	Replay(ctx context.Context, deliveries []event.Delivery) (replayed int, err error)
+
+	// Move gives at most limit pending and dead deliveries of one callback to
+	// another, with their attempts, and returns how many: fewer than limit when none
+	// is left. What the other has already stays as it is there.
+	Move(ctx context.Context, from, to string, limit int) (moved int, err error)
+
+	// Drop removes at most limit deliveries of a callback in that state, which is not
+	// Delivered, with their attempts, and returns how many.
+	Drop(ctx context.Context, callback string, state event.DeliveryState, limit int) (dropped int, err error)
+
+	// Pauses returns all pauses, those of callbacks first, by name, then those of
+	// stores, by id.
+	Pauses(ctx context.Context) ([]event.Pause, error)
+
+	// Pause makes a pause durable. One that is there already stays as it is.
+	Pause(ctx context.Context, p event.Pause) error
+
+	// Resume ends the pause of a callback, or of a store when callback is empty. It
+	// returns event.ErrNotFound when there is none.
+	Resume(ctx context.Context, callback string, storeID int64) error
 
 	// Callbacks returns the names of all callbacks that ever had a delivery.
 	Callbacks(ctx context.Context) ([]string, error)
@@ -99,8 +142,19 @@ type Backend interface {
 	// before q.DeliveredBefore that have no pending and no dead delivery, and
 	// dead deliveries last attempted before q.DeadBefore. It removes at most
 	// q.Limit events a call, so that it never holds up other writers for long,
-	// and returns how many it removed and where the next call goes on.
+	// and returns how many it removed and where the next call goes on. With the
+	// event of an object's deletion goes the Raw of its snapshot, unless the object
+	// has come back since.
 	Prune(ctx context.Context, q event.PruneQuery) (removed int, next uint64, err error)
+
+	// Forget erases one object together: its snapshot, its events, and their
+	// deliveries in any state with their attempts. Other objects' deliveries that
+	// waited for one of them come forward. The sequences of the events stay vacant,
+	// and the cursor stays: an object that still exists is new to the next poll
+	// that reads it. Of a deleted one with an internal number a tombstone is left,
+	// so that a late answer does not make it new. Where nothing is held of the
+	// object, nothing is written.
+	Forget(ctx context.Context, storeID int64, resource, objectID string) (event.Forgotten, error)
 
 	// Close releases the storage. It waits for calls that are under way.
 	Close() error

@@ -112,28 +112,93 @@ func BenchmarkReconcile(b *testing.B) {
 	}
 }
 
-// BenchmarkRecord records the results of a page of deliveries.
+// BenchmarkRecord records the results of some deliveries together.
 func BenchmarkRecord(b *testing.B) {
-	db, random := open(b, filepath.Join(b.TempDir(), "storage.db")), rand.New(rand.NewPCG(1, 1))
-	defer closeFile(b, db)
-	base := uint64(0)
-	for n := 0; b.Loop(); n++ {
-		b.StopTimer()
-		set := storetest.Page(random, 1003, base, n*perPage, perPage, "default")
-		base = set.Cursor.Sequence
-		commit(b, db, set)
-		var results []event.Result
-		for _, d := range set.Deliveries {
-			results = append(results, event.Result{Callback: d.Callback, Position: d.Position, State: event.Delivered, Attempt: event.Attempt{
-				Time: d.NextAttempt, Duration: 20 * time.Millisecond, Status: 200, Response: []byte("ok"),
-			}})
+	for _, together := range []int{10, perPage} {
+		b.Run(fmt.Sprint("together=", together), func(b *testing.B) {
+			db, random := open(b, filepath.Join(b.TempDir(), "storage.db")), rand.New(rand.NewPCG(1, 1))
+			defer closeFile(b, db)
+			base := uint64(0)
+			for n := 0; b.Loop(); n++ {
+				b.StopTimer()
+				set := storetest.Page(random, 1003, base, n*together, together, "default")
+				base = set.Cursor.Sequence
+				commit(b, db, set)
+				results := delivered(set.Deliveries)
+				b.StartTimer()
+				if err := db.Record(b.Context(), results); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(together*b.N)/b.Elapsed().Seconds(), "results/s")
+		})
+	}
+}
+
+// BenchmarkRecordOfBacklog records the results of a page of deliveries while many
+// others are pending, as a drain of a backlog does. The oldest deliveries lie
+// together in the file; who waits for whom does not.
+func BenchmarkRecordOfBacklog(b *testing.B) {
+	const pending = 100_000
+	original, err := os.ReadFile(pendingEvents(b, pending))
+	if err != nil {
+		b.Fatal(err)
+	}
+	path := filepath.Join(b.TempDir(), "storage.db")
+	copied := func() *boltstore.DB {
+		if err := os.WriteFile(path, original, 0o600); err != nil {
+			b.Fatal(err)
 		}
+		return open(b, path)
+	}
+	db := copied()
+	defer func() { closeFile(b, db) }()
+	now := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+	q := event.DueQuery{Callback: "default", StoreID: 1003, Now: now, Limit: perPage}
+	for n := 1; b.Loop(); n++ {
+		b.StopTimer()
+		if n%(pending/perPage/2) == 0 { // half of the backlog is delivered
+			closeFile(b, db)
+			db = copied()
+		}
+		due, _, err := db.Due(b.Context(), q)
+		if err != nil || len(due) < perPage {
+			b.Fatalf("%d of %d deliveries are left, %v", len(due), pending, err)
+		}
+		results := delivered(due)
 		b.StartTimer()
 		if err := db.Record(b.Context(), results); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.ReportMetric(perPage*float64(b.N)/b.Elapsed().Seconds(), "results/s")
+}
+
+func delivered(deliveries []event.Delivery) []event.Result {
+	var results []event.Result
+	for _, d := range deliveries {
+		results = append(results, event.Result{Callback: d.Callback, Position: d.Position, State: event.Delivered, Attempt: event.Attempt{
+			Time: d.NextAttempt, Duration: 20 * time.Millisecond, Status: 200, Response: []byte("ok"),
+		}})
+	}
+	return results
+}
+
+// BenchmarkEvent reads events one by one, as deliveries do.
+func BenchmarkEvent(b *testing.B) {
+	db := open(b, pendingEvents(b, 10_000))
+	defer closeFile(b, db)
+	now := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+	due, _, err := db.Due(b.Context(), event.DueQuery{Callback: "default", StoreID: 1003, Now: now, Limit: 10_000})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if _, err := db.Event(b.Context(), due[i%len(due)].EventID); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 // BenchmarkBacklog asks what a dispatcher asks, with much to deliver.

@@ -55,13 +55,23 @@ func (d *DB) Close() error {
 }
 
 // view runs read in a transaction that sees one state of the storage.
-func (d *DB) view(ctx context.Context, read func(*bolt.Tx) error) (err error) {
+func (d *DB) view(ctx context.Context, read func(*bolt.Tx) error) error {
+	return d.glance(ctx, func(tx *bolt.Tx) (int, error) { return residentStep, read(tx) })
+}
+
+// glance is view for read that returns the size of the one record that it read: it
+// need not look after the process's memory each time.
+func (d *DB) glance(ctx context.Context, read func(*bolt.Tx) (size int, err error)) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	defer d.resident.limit(d.bolt)
+	size := 0
+	defer func() { d.resident.read(d.bolt, size) }()
 	defer guard(&err)()
-	return translate(d.bolt.View(read))
+	return translate(d.bolt.View(func(tx *bolt.Tx) (err error) {
+		size, err = read(tx)
+		return err
+	}))
 }
 
 // update runs write in the one write transaction, and makes what it wrote
@@ -79,7 +89,7 @@ func (d *DB) update(ctx context.Context, write func(*bolt.Tx) error) (err error)
 	if broken := d.broken.Load(); broken != nil {
 		return *broken
 	}
-	defer d.resident.limit(d.bolt)
+	defer d.resident.read(d.bolt, residentStep)
 	var held *bolt.Tx
 	defer func() {
 		if held != nil && held.DB() != nil {

@@ -18,6 +18,7 @@ var (
 	eventIDsBucket   = []byte("event_ids")
 	sequencesBucket  = []byte("sequences")
 	deliveriesBucket = []byte("deliveries")
+	pausesBucket     = []byte("pauses") // there since the first pause
 
 	topBuckets = [][]byte{
 		metaBucket, cursorsBucket, objectsBucket, eventsBucket, eventIDsBucket, sequencesBucket, deliveriesBucket,

@@ -2,9 +2,12 @@ package boltstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -138,12 +141,8 @@ func encode(set *event.ChangeSet) (*commit, error) {
 		events:    make([][]byte, len(set.Events)),
 		positions: make(map[string]uint64, len(set.Events)),
 	}
-	for i := range set.Snapshots {
-		record, err := encoding.EncodeSnapshot(&set.Snapshots[i])
-		if err != nil {
-			return nil, err
-		}
-		c.snapshots[i] = record
+	if err := encodeSnapshots(c.snapshots, set.Snapshots); err != nil {
+		return nil, err
 	}
 	for i := range set.Events {
 		record, err := encoding.EncodeEvent(&set.Events[i])
@@ -153,6 +152,27 @@ func encode(set *event.ChangeSet) (*commit, error) {
 		c.events[i] = record
 	}
 	return c, nil
+}
+
+// encodeShare is how many snapshots are worth a goroutine.
+const encodeShare = 16
+
+// encodeSnapshots makes the records of snapshots, those of many on all processors.
+// Of several errors it returns that of the first snapshot.
+func encodeSnapshots(records [][]byte, snapshots []event.Snapshot) error {
+	n := len(snapshots)
+	workers := min(1+n/encodeShare, runtime.GOMAXPROCS(0))
+	errs := make([]error, workers)
+	var group sync.WaitGroup
+	for w := range workers {
+		group.Go(func() {
+			for i := n * w / workers; i < n*(w+1)/workers && errs[w] == nil; i++ {
+				records[i], errs[w] = encoding.EncodeSnapshot(&snapshots[i])
+			}
+		})
+	}
+	group.Wait()
+	return cmp.Or(errs...)
 }
 
 func (c *commit) write(tx *bolt.Tx) error {
@@ -257,7 +277,10 @@ func (c *commit) writeDeliveries(tx *bolt.Tx) error {
 		if err != nil {
 			return err
 		}
-		if err := callback.add(&delivery); err != nil {
+		if has(callback.pending, number(delivery.Position)) {
+			return fmt.Errorf("the delivery of event %s for callback %q is there twice", delivery.EventID, delivery.Callback)
+		}
+		if err := callback.enqueue(&delivery); err != nil {
 			return fmt.Errorf("writing the delivery of event %s for callback %q: %w", delivery.EventID, delivery.Callback, err)
 		}
 	}

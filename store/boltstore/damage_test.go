@@ -27,6 +27,11 @@ type answers struct {
 	Created   []event.Snapshot
 	Due       []event.Delivery
 	Events    []event.Event
+	Listed    []event.Event
+	OfStore   []event.Event
+	Pending   []event.Delivery
+	First     uint64
+	Pauses    []event.Pause
 }
 
 // ask returns what it could get, and the errors of the rest.
@@ -58,6 +63,16 @@ func ask(t *testing.T, db *boltstore.DB, sets []*event.ChangeSet) (a answers, er
 	_, err = db.PendingStores(ctx, "default")
 	keep(err)
 	_, err = db.Backlog(ctx, "default")
+	keep(err)
+	a.Listed, _, _, err = db.Events(ctx, event.HistoryQuery{Newest: true, Limit: 1000})
+	keep(err)
+	a.OfStore, _, _, err = db.Events(ctx, event.HistoryQuery{StoreID: 1003, After: 5, Limit: 1000})
+	keep(err)
+	a.Pending, _, _, err = db.Deliveries(ctx, event.DeliveryQuery{Callback: "default", State: event.Pending, Limit: 1000})
+	keep(err)
+	a.First, err = db.EventFrom(ctx, 1003, 1)
+	keep(err)
+	a.Pauses, err = db.Pauses(ctx)
 	keep(err)
 	return a, errs
 }
@@ -131,10 +146,32 @@ func answersOrTells(t *testing.T, path string, sets []*event.ChangeSet, want ans
 			t.Errorf("Commit: %v, want ErrCorrupt", err)
 		}
 	}
+	wantCorruptAtWorst(t, db, sets[0])
 	if err := db.Close(); err != nil {
 		t.Errorf("Close: %v", err)
 	}
 	return all
+}
+
+// wantCorruptAtWorst makes every other change. What the damage has taken is not
+// found, or corrupt.
+func wantCorruptAtWorst(t *testing.T, db *boltstore.DB, set *event.ChangeSet) {
+	t.Helper()
+	ctx := t.Context()
+	again := set.Deliveries[0]
+	again.Callback = "new"
+	_, replayErr := db.Replay(ctx, []event.Delivery{again})
+	_, moveErr := db.Move(ctx, "default", "other", 5)
+	_, dropErr := db.Drop(ctx, "default", event.Pending, 5)
+	for call, err := range map[string]error{
+		"Replay": replayErr, "Move": moveErr, "Drop": dropErr,
+		"Pause":  db.Pause(ctx, event.Pause{StoreID: 7, Since: set.Events[0].Time, Reason: event.PausedByHand}),
+		"Resume": db.Resume(ctx, "default", 0),
+	} {
+		if err != nil && !errors.Is(err, store.ErrCorrupt) && !errors.Is(err, event.ErrNotFound) {
+			t.Errorf("%s: %v, want ErrCorrupt", call, err)
+		}
+	}
 }
 
 // A record with one wrong byte is noticed wherever the byte is, and the records

@@ -15,35 +15,6 @@ import (
 	"github.com/ecwid-events/ecwid-events/store/encoding"
 )
 
-// Event implements store.Backend.
-func (d *DB) Event(ctx context.Context, id string) (event.Event, error) {
-	var found event.Event
-	err := d.view(ctx, func(tx *bolt.Tx) error {
-		position, err := eventPosition(tx, id)
-		if err != nil {
-			return err
-		}
-		found, err = encoding.DecodeEvent(tx.Bucket(eventsBucket).Get(number(position)))
-		found.Position = position
-		return err
-	})
-	if err != nil {
-		return event.Event{}, fmt.Errorf("reading event %s: %w", id, err)
-	}
-	return found, nil
-}
-
-func eventPosition(tx *bolt.Tx, id string) (uint64, error) {
-	position := tx.Bucket(eventIDsBucket).Get(encoding.AppendEventID(nil, id))
-	switch len(position) {
-	case 0:
-		return 0, event.ErrNotFound
-	case positionSize:
-		return binary.BigEndian.Uint64(position), nil
-	}
-	return 0, fmt.Errorf("%w: a position of %d bytes", store.ErrCorrupt, len(position))
-}
-
 // PendingStores implements store.Backend.
 func (d *DB) PendingStores(ctx context.Context, name string) (map[int64]time.Time, error) {
 	stores := map[int64]time.Time{}
@@ -137,6 +108,40 @@ func (d *DB) Delivery(
 	return delivery, attempts, nil
 }
 
+// Deliveries implements store.Backend.
+func (d *DB) Deliveries(
+	ctx context.Context, q event.DeliveryQuery,
+) (deliveries []event.Delivery, next uint64, more bool, err error) {
+	if err := errors.Join(checkLimit(q.Limit), checkState(q.State)); err != nil {
+		return nil, 0, false, fmt.Errorf("listing deliveries for callback %q: %w", q.Callback, err)
+	}
+	next = q.After
+	err = d.viewCallback(ctx, q.Callback, func(_ *bolt.Tx, c *callback) error {
+		holder, err := c.holder(q.State)
+		if err != nil {
+			return err
+		}
+		s := scan{cursor: holder.Cursor(), after: q.After, newest: q.Newest, limit: q.Limit}
+		next, more, err = s.run(q.After, func(key, record []byte) (position uint64, took int, err error) {
+			if position, err = parsePosition(key); err != nil {
+				return 0, 0, err
+			}
+			delivery, err := encoding.DecodeDelivery(record)
+			if err != nil || q.StoreID != 0 && delivery.StoreID != q.StoreID {
+				return position, 0, err
+			}
+			delivery.Position = position
+			deliveries = append(deliveries, delivery)
+			return position, len(record), nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, 0, false, fmt.Errorf("listing deliveries for callback %q: %w", q.Callback, err)
+	}
+	return deliveries, next, more, nil
+}
+
 // Callbacks implements store.Backend.
 func (d *DB) Callbacks(ctx context.Context) ([]string, error) {
 	var names []string
@@ -213,6 +218,32 @@ func (c *callback) find(position uint64) (event.Delivery, *bolt.Bucket, error) {
 		}
 	}
 	return event.Delivery{}, nil, event.ErrNotFound
+}
+
+// holder returns the bucket of the deliveries in a state that has been checked, or
+// was stored.
+func (c *callback) holder(state event.DeliveryState) (*bolt.Bucket, error) {
+	switch state {
+	case event.Pending:
+		return c.pending, nil
+	case event.Delivered:
+		return c.delivered, nil
+	case event.Dead:
+		return c.dead, nil
+	}
+	return nil, fmt.Errorf("%w: a delivery is %q", store.ErrCorrupt, state)
+}
+
+// putSettled writes a delivery that is not pending, and was not there.
+func (c *callback) putSettled(d *event.Delivery) error {
+	holder, err := c.holder(d.State)
+	if err != nil {
+		return err
+	}
+	if d.State == event.Dead {
+		c.counts.dead++
+	}
+	return holder.Put(number(d.Position), encoding.EncodeDelivery(d))
 }
 
 func (c *callback) readAttempts(position uint64) ([]event.Attempt, error) {

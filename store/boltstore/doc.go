@@ -29,6 +29,8 @@
 //	  queue                 ordering key | position         empty
 //	  ready                 store | due instant | position  empty
 //	  attempts              position | number, 4 bytes      attempt
+//	pauses                  "c" | callback                  pause
+//	                        "s" | store                     pause
 //
 // Snapshots lie in the order in which their objects were created. A first sight,
 // which reads oldest first, and new orders fill page after page; the orders that
@@ -42,11 +44,19 @@
 // attempted is found without passing those that wait. An ordering key is written
 // with its length in front.
 //
+// The bucket pauses is there since the first pause. A file that an earlier version
+// wrote has none, and is used as it is.
+//
 // # Memory
 //
 // bbolt maps the file. On Linux, pages beyond 64 MiB that reads have left mapped
 // are given back: they stay in the system's cache, and are not counted as the
 // process's. Nothing else grows with the number of orders, stores or events.
+//
+// A write holds every page that it changes until it ends, some 30 KiB for each. The
+// entries that a new order and its event have in ids, event_ids and queue lie
+// anywhere among the others: in a large storage, each takes a page of its own. A
+// commit of a hundred needs some 10 MiB, one of two thousand some 150 MiB.
 //
 // # Damage
 //

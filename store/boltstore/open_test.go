@@ -48,11 +48,15 @@ func wantPages(t *testing.T, db *boltstore.DB, n int) {
 	}
 }
 
-// storageFile makes a storage of some pages and returns its path.
+// storageFile makes a storage of a pause and some pages, and returns its path.
 func storageFile(t *testing.T, pages int) string {
 	t.Helper()
 	path, random := filepath.Join(t.TempDir(), "storage.db"), rand.New(rand.NewPCG(1, 1))
 	db := open(t, path)
+	pause := event.Pause{Callback: "default", Since: time.Date(2026, 11, 23, 6, 0, 0, 0, time.UTC), Reason: event.PausedGone}
+	if err := db.Pause(t.Context(), pause); err != nil {
+		t.Fatal(err)
+	}
 	for n := range pages {
 		if err := db.Commit(t.Context(), page(random, n)); err != nil {
 			t.Fatal(err)

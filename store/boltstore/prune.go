@@ -134,6 +134,9 @@ func prune(tx *bolt.Tx, q event.PruneQuery, positions []uint64) (removed int, er
 		if !removable {
 			continue
 		}
+		if err := purge(tx, &e); err != nil {
+			return 0, err
+		}
 		if err := removeEvent(tx, all, position, &e); err != nil {
 			return 0, err
 		}
@@ -145,6 +148,39 @@ func prune(tx *bolt.Tx, q event.PruneQuery, positions []uint64) (removed int, er
 		}
 	}
 	return removed, nil
+}
+
+// purge empties the snapshot of an object whose deletion an event tells of, unless
+// the object has come back since. What is left keeps a late answer from reviving
+// it, and its versions going on.
+func purge(tx *bolt.Tx, e *event.Event) error {
+	if e.Type != event.OrderDeleted {
+		return nil
+	}
+	o, err := openObjects(tx, e.Resource)
+	if o == nil || err != nil {
+		return err
+	}
+	stamp := o.ids.Get(idKey(e.Store.ID, e.ObjectID))
+	if stamp == nil {
+		return nil
+	}
+	key := bytes.Join([][]byte{storeKey(e.Store.ID), stamp, []byte(e.ObjectID)}, nil)
+	snapshot, err := encoding.DecodeSnapshotHeader(o.snapshots.Get(key))
+	if err != nil {
+		return fmt.Errorf("purging object %q: %w", e.ObjectID, err)
+	}
+	if snapshot.Deleted.IsZero() || snapshot.Version != e.Version {
+		return nil
+	}
+	record, err := encoding.EncodeSnapshot(&snapshot) // the header has no Raw
+	if err != nil {
+		return err
+	}
+	if err := o.snapshots.Put(key, record); err != nil {
+		return fmt.Errorf("purging object %q: %w", e.ObjectID, err)
+	}
+	return nil
 }
 
 func removeEvent(tx *bolt.Tx, all []*callback, position uint64, e *event.Event) error {
@@ -166,13 +202,20 @@ func removeEvent(tx *bolt.Tx, all []*callback, position uint64, e *event.Event) 
 
 // remove removes a delivery from the bucket that holds it, with its attempts.
 func (c *callback) remove(holder *bolt.Bucket, position uint64) error {
+	if err := c.removeAttempts(position); err != nil {
+		return err
+	}
+	if err := holder.Delete(number(position)); err != nil {
+		return fmt.Errorf("removing a delivery: %w", err)
+	}
+	return nil
+}
+
+func (c *callback) removeAttempts(position uint64) error {
 	for _, key := range keysOf(c.attempts, number(position)) {
 		if err := c.attempts.Delete(key); err != nil {
 			return fmt.Errorf("removing an attempt: %w", err)
 		}
-	}
-	if err := holder.Delete(number(position)); err != nil {
-		return fmt.Errorf("removing a delivery: %w", err)
 	}
 	return nil
 }

@@ -2,8 +2,6 @@ package boltstore
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
@@ -21,10 +19,8 @@ func (d *DB) Record(ctx context.Context, results []event.Result) error {
 		return ctx.Err()
 	}
 	for i := range results {
-		switch results[i].State {
-		case event.Pending, event.Delivered, event.Dead:
-		default:
-			return fmt.Errorf("recording results: %q is no state of a delivery", results[i].State)
+		if err := checkState(results[i].State); err != nil {
+			return fmt.Errorf("recording results: %w", err)
 		}
 	}
 	err := d.update(ctx, func(tx *bolt.Tx) error {
@@ -40,6 +36,14 @@ func (d *DB) Record(ctx context.Context, results []event.Result) error {
 		return fmt.Errorf("recording results: %w", err)
 	}
 	return nil
+}
+
+func checkState(state event.DeliveryState) error {
+	switch state {
+	case event.Pending, event.Delivered, event.Dead:
+		return nil
+	}
+	return fmt.Errorf("%q is no state of a delivery", state)
 }
 
 func record(open *callbacks, r *event.Result) error {
@@ -65,16 +69,19 @@ func record(open *callbacks, r *event.Result) error {
 	if err := c.addAttempt(r, delivery.Attempts); err != nil {
 		return err
 	}
-	switch {
-	case before.State != event.Pending:
+	if before.State != event.Pending {
 		return holder.Put(number(r.Position), encoding.EncodeDelivery(&delivery))
-	case r.State == event.Pending:
+	}
+	delivery.Refusals = r.Refusals
+	if r.State == event.Pending {
 		delivery.NextAttempt = r.NextAttempt
 		return c.retry(&before, &delivery)
-	default:
-		delivery.State, delivery.NextAttempt = r.State, time.Time{}
-		return c.settle(&before, &delivery)
 	}
+	delivery.State, delivery.Manual, delivery.NextAttempt = r.State, false, time.Time{}
+	if err := c.withdraw(&before); err != nil {
+		return err
+	}
+	return c.putSettled(&delivery)
 }
 
 func (c *callback) addAttempt(r *event.Result, n int) error {
@@ -85,78 +92,4 @@ func (c *callback) addAttempt(r *event.Result, n int) error {
 		return err
 	}
 	return c.attempts.Put(attemptKey(r.Position, n), record)
-}
-
-// add makes a new delivery pending, behind those of its ordering key.
-func (c *callback) add(d *event.Delivery) error {
-	if has(c.pending, number(d.Position)) {
-		return errors.New("it is there twice")
-	}
-	isFirst := first(c.queue, queuePrefix(d.OrderingKey)) == nil
-	if err := c.pending.Put(number(d.Position), encoding.EncodeDelivery(d)); err != nil {
-		return err
-	}
-	if err := c.queue.Put(queueKey(d), []byte{}); err != nil {
-		return err
-	}
-	c.counts.pending++
-	if !isFirst {
-		return nil
-	}
-	return c.ready.Put(readyKey(d), []byte{})
-}
-
-// retry keeps a delivery pending, to be attempted at its new time.
-func (c *callback) retry(before, d *event.Delivery) error {
-	if err := c.pending.Put(number(d.Position), encoding.EncodeDelivery(d)); err != nil {
-		return err
-	}
-	if !has(c.ready, readyKey(before)) {
-		return nil // an older one of its ordering key is pending
-	}
-	if err := c.ready.Delete(readyKey(before)); err != nil {
-		return err
-	}
-	return c.ready.Put(readyKey(d), []byte{})
-}
-
-// settle takes a delivery out of those that are pending and lets the next one of
-// its ordering key come forward.
-func (c *callback) settle(before, d *event.Delivery) error {
-	holder := c.delivered
-	if d.State == event.Dead {
-		holder = c.dead
-		c.counts.dead++
-	}
-	c.counts.pending--
-	position := number(d.Position)
-	if err := holder.Put(position, encoding.EncodeDelivery(d)); err != nil {
-		return err
-	}
-	if err := c.pending.Delete(position); err != nil {
-		return err
-	}
-	if err := c.queue.Delete(queueKey(before)); err != nil {
-		return err
-	}
-	if !has(c.ready, readyKey(before)) {
-		return nil // an older one of its ordering key is pending
-	}
-	if err := c.ready.Delete(readyKey(before)); err != nil {
-		return err
-	}
-	return c.advance(before.OrderingKey)
-}
-
-// advance makes the oldest pending delivery of an ordering key ready.
-func (c *callback) advance(orderingKey string) error {
-	key := first(c.queue, queuePrefix(orderingKey))
-	if key == nil {
-		return nil
-	}
-	next, err := c.waiting(binary.BigEndian.Uint64(key[len(key)-positionSize:]))
-	if err != nil {
-		return err
-	}
-	return c.ready.Put(readyKey(&next), []byte{})
 }

@@ -4,13 +4,23 @@ import (
 	"bytes"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 
 	bolt "go.etcd.io/bbolt"
 )
 
-// maxResident is how much of the process's mapped files may stay in its memory.
-const maxResident = 48 << 20
+const (
+	// maxResident is how much of the process's mapped files may stay in its memory.
+	maxResident = 48 << 20
+	// residentStep is how much may have been mapped until it is looked at again:
+	// looking takes longer than reading a record.
+	residentStep = 2 << 20
+	// mappedAround is what reading one record maps, besides the record: the kernel
+	// maps 64 KiB around each page that it is asked for, of the record itself and of
+	// the index that led there. What is above in the trees is mapped anyway.
+	mappedAround = 128 << 10
+)
 
 // A residency keeps the mapped file from counting as the process's memory. The
 // kernel leaves every page that was ever read mapped, with its neighbours, until
@@ -18,6 +28,8 @@ const maxResident = 48 << 20
 type residency struct {
 	statm *os.File
 	most  int
+	// unseen is an estimate of what has been mapped since the last look.
+	unseen atomic.Int64
 }
 
 // newResidency returns one that does nothing where /proc cannot be read.
@@ -27,6 +39,16 @@ func newResidency() *residency {
 		return &residency{}
 	}
 	return &residency{statm: statm, most: maxResident}
+}
+
+// read says that a call has read a record of some size, or with residentStep much.
+// It limits what is resident when enough has been read for that.
+func (r *residency) read(db *bolt.DB, size int) {
+	if r.unseen.Add(int64(size)+mappedAround) < residentStep {
+		return
+	}
+	r.unseen.Store(0)
+	r.limit(db)
 }
 
 // limit unmaps the pages when too many are resident. They stay in the page cache,

@@ -63,6 +63,10 @@ func delivery(d event.Delivery) sample {
 	return sample{d, encoding.EncodeDelivery(&d), func(b []byte) (any, error) { return encoding.DecodeDelivery(b) }}
 }
 
+func pause(p event.Pause) sample {
+	return sample{p, encoding.EncodePause(&p), func(b []byte) (any, error) { return encoding.DecodePause(b) }}
+}
+
 func cursor(c event.Cursor) sample {
 	return sample{c, encoding.EncodeCursor(&c), func(b []byte) (any, error) { return encoding.DecodeCursor(b) }}
 }
@@ -72,7 +76,8 @@ var (
 	moment = time.Date(2026, 11, 23, 6, 32, 0, 123456789, time.UTC)
 )
 
-// wholeSamples have no field empty. They are kept in testdata as format 1.
+// wholeSamples have no field empty. They are kept in testdata, each in the
+// directory of the format in which its kind was written last.
 func wholeSamples(t testing.TB) map[string]sample {
 	t.Helper()
 	raw := []byte("{\"id\":\"K8XTQ\", \"total\": 1e400,\n\"n\":123456789012345678901234567890,\"s\":\"\\u003c&\\/\\u2028é\"}")
@@ -92,8 +97,8 @@ func wholeSamples(t testing.TB) map[string]sample {
 			Raw: raw,
 		}),
 		"delivery": delivery(event.Delivery{
-			Callback: "default", EventID: id, StoreID: 1003, Resource: event.Orders, ObjectID: "K8XTQ", OrderingKey: "1003/K8XTQ", Format: "standard",
-			State: event.Pending, Attempts: 2, FirstAttempt: moment, LastAttempt: moment.Add(5), NextAttempt: moment.Add(time.Hour),
+			Callback: "default", EventID: id, StoreID: 1003, Resource: event.Orders, ObjectID: "K8XTQ", OrderingKey: "1003/K8XTQ",
+			Format: "standard", Payload: event.Thin, State: event.Pending, Manual: true, Attempts: 2, Refusals: 3, FirstAttempt: moment, LastAttempt: moment.Add(5), NextAttempt: moment.Add(time.Hour),
 		}),
 		"attempt": attempt(t, event.Attempt{
 			Number: 2, Time: moment, Duration: 1234567 * time.Nanosecond, Status: 503, Error: "status", Detail: "Service Unavailable",
@@ -103,6 +108,7 @@ func wholeSamples(t testing.TB) map[string]sample {
 			StoreID: 1003, Resource: event.Orders, API: "v3", ReadTo: moment, Began: stamp,
 			Sweep: event.Sweep{Through: stamp, Objects: 17, Done: true}, Reconciled: moment, Sequence: 4711,
 		}),
+		"pause": pause(event.Pause{Callback: "default", StoreID: 1003, Since: moment, Reason: event.PausedGone}),
 	}
 }
 
@@ -121,7 +127,9 @@ func TestRoundTrip(t *testing.T) {
 		"event with an id like a hash":   occurrence(t, event.Event{ID: "evt_" + strings.Repeat("A", 64)}),
 		"event with an id of another's":  occurrence(t, event.Event{ID: strings.Repeat("\x01", 33)}),
 		"delivery of nothing":            delivery(event.Delivery{}),
-		"delivery with a negative count": delivery(event.Delivery{Attempts: -1, StoreID: -5}),
+		"delivery with a negative count": delivery(event.Delivery{Attempts: -1, StoreID: -5, Refusals: -1}),
+		"delivery with rare words":       delivery(event.Delivery{Resource: "products", Format: "xml", Payload: "half", State: "lost"}),
+		"pause of nothing":               pause(event.Pause{}),
 		"attempt of nothing":             attempt(t, event.Attempt{}),
 		"attempt with an empty response": attempt(t, event.Attempt{Response: []byte{}, Duration: -1}),
 		"cursor of nothing":              cursor(event.Cursor{}),
@@ -170,20 +178,47 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// Records that were written once are read for ever.
-func TestFormat1IsStillRead(t *testing.T) {
+// Records that were written once are read for ever. What a version does not hold
+// comes back as what it was then.
+func TestOldRecordsAreStillRead(t *testing.T) {
 	t.Parallel()
-	for name, s := range wholeSamples(t) {
-		record, err := os.ReadFile(filepath.Join("testdata", "format1", name))
+	samples := wholeSamples(t)
+	was, _ := samples["delivery"].value.(event.Delivery)
+	was.Payload, was.Manual, was.Refusals = event.Full, false, 0
+	for path, want := range map[string]any{
+		"format1/snapshot": samples["snapshot"].value,
+		"format1/event":    samples["event"].value,
+		"format1/delivery": was,
+		"format1/attempt":  samples["attempt"].value,
+		"format1/cursor":   samples["cursor"].value,
+		"format2/delivery": samples["delivery"].value,
+		"format2/pause":    samples["pause"].value,
+	} {
+		record, err := os.ReadFile(filepath.Join("testdata", filepath.FromSlash(path)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := s.decode(record)
+		got, err := samples[filepath.Base(path)].decode(record)
 		if err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", path, err)
 		}
-		if diff := cmp.Diff(s.value, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", path, diff)
+		}
+	}
+}
+
+// A record of a version that is none, or of a later program's, is told apart.
+func TestUnknownVersions(t *testing.T) {
+	t.Parallel()
+	for name, s := range wholeSamples(t) {
+		newest := s.record[0]
+		for version, want := range map[byte]error{0: store.ErrCorrupt, newest + 1: store.ErrNewer, 255: store.ErrNewer} {
+			body := bytes.Clone(s.record[:len(s.record)-4])
+			body[0] = version
+			if _, err := s.decode(withChecksum(body)); !errors.Is(err, want) {
+				t.Errorf("%s of version %d: %v, want %v", name, version, err, want)
+			}
 		}
 	}
 }
@@ -239,7 +274,6 @@ func TestForgedRecords(t *testing.T) {
 		body []byte
 		want error
 	}{
-		"another version":            {append([]byte{2}, header[1:]...), store.ErrNewer},
 		"no fields":                  {[]byte{1}, store.ErrCorrupt},
 		"a text beyond the end":      {append([]byte{1}, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F), store.ErrCorrupt},
 		"a number without end":       {append([]byte{1}, bytes.Repeat([]byte{0xFF}, 20)...), store.ErrCorrupt},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ecwid-events/ecwid-events/event"
 	"github.com/ecwid-events/ecwid-events/store"
 )
 
@@ -34,22 +35,59 @@ func appendTime(b []byte, t time.Time) []byte {
 	return binary.AppendVarint(b, t.Unix())
 }
 
+func appendBool(b []byte, is bool) []byte {
+	if is {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
 const (
-	idPrefix = "evt_"
-	idAsText = 0
-	idAsHash = 1
+	idPrefix   = "evt_"
+	idAsText   = 0
+	idAsHash   = 1
+	idHashSize = 32
 )
 
 // AppendEventID appends an event's id to b: in 33 bytes when event.NewID made it,
 // else as text. No id's bytes are the beginning of another's.
 func AppendEventID(b []byte, id string) []byte {
-	digits, ok := strings.CutPrefix(id, idPrefix)
-	if ok && len(digits) == 64 && digits == strings.ToLower(digits) {
-		if hash, err := hex.DecodeString(digits); err == nil {
-			return append(append(b, idAsHash), hash...)
+	if digits, ok := strings.CutPrefix(id, idPrefix); ok && len(digits) == 2*idHashSize {
+		if hash, ok := appendHex(append(b, idAsHash), digits); ok {
+			return hash
 		}
 	}
 	return appendText(append(b, idAsText), id)
+}
+
+// appendHex appends the bytes that lower-case hexadecimal digits stand for. It
+// tells whether they are such digits.
+func appendHex(b []byte, digits string) (appended []byte, ok bool) {
+	for i := 0; i < len(digits); i += 2 {
+		high, low := hexDigit(digits[i]), hexDigit(digits[i+1])
+		if high > 15 || low > 15 {
+			return nil, false
+		}
+		b = append(b, high<<4|low)
+	}
+	return b, true
+}
+
+// hexDigit returns what a digit stands for, above 15 for what is none.
+func hexDigit(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 255
+}
+
+// words are what deliveries are described with.
+var words = []string{
+	event.Orders, "standard", "openconnectors", string(event.Pending), string(event.Delivered), string(event.Dead),
+	string(event.Full), string(event.Thin),
 }
 
 // A reader takes fields off the front of a record. After the first field that
@@ -57,6 +95,8 @@ func AppendEventID(b []byte, id string) []byte {
 type reader struct {
 	rest   []byte
 	broken bool
+	// owned tells that the record is nobody else's: bytes need no copy.
+	owned bool
 }
 
 func (r *reader) fail() {
@@ -109,14 +149,31 @@ func (r *reader) byte() byte {
 	return 0
 }
 
+func (r *reader) bool() bool { return r.byte() == 1 }
+
 func (r *reader) text() string { return string(r.take(r.uvarint())) }
+
+// word is text that mostly is one of a few words, which need no memory of their own.
+func (r *reader) word() string {
+	text := r.take(r.uvarint())
+	for _, word := range words {
+		if string(text) == word {
+			return word
+		}
+	}
+	return string(text)
+}
 
 func (r *reader) bytes() []byte {
 	n := r.uvarint()
 	if n == 0 {
 		return nil
 	}
-	return append([]byte{}, r.take(n-1)...)
+	taken := r.take(n - 1)
+	if r.owned {
+		return taken
+	}
+	return append([]byte{}, taken...)
 }
 
 func (r *reader) time() time.Time {
@@ -136,7 +193,10 @@ func (r *reader) eventID() string {
 	case idAsText:
 		return r.text()
 	case idAsHash:
-		return idPrefix + hex.EncodeToString(r.take(32))
+		var id [len(idPrefix) + 2*idHashSize]byte
+		copy(id[:], idPrefix)
+		hex.Encode(id[len(idPrefix):], r.take(idHashSize))
+		return string(id[:])
 	}
 	r.fail()
 	return ""

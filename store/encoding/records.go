@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/ecwid-events/ecwid-events/event"
 )
@@ -13,7 +12,7 @@ import (
 // ErrTooLarge.
 func EncodeSnapshot(s *event.Snapshot) ([]byte, error) {
 	b := make([]byte, 0, 64+len(s.ObjectID)+len(s.Raw)/4)
-	b = appendText(append(b, version), s.ObjectID)
+	b = appendText(append(b, snapshotVersion), s.ObjectID)
 	b = binary.AppendVarint(b, s.InternalID)
 	b = binary.AppendUvarint(b, s.Version)
 	b = appendTime(b, s.Created)
@@ -46,7 +45,7 @@ func DecodeSnapshotHeader(record []byte) (event.Snapshot, error) {
 }
 
 func snapshotFields(record []byte) (event.Snapshot, *reader, error) {
-	r, err := unseal(record)
+	_, r, err := unseal(record, snapshotVersion)
 	if err != nil {
 		return event.Snapshot{}, nil, fmt.Errorf("snapshot: %w", err)
 	}
@@ -68,7 +67,7 @@ func snapshotFields(record []byte) (event.Snapshot, *reader, error) {
 // with ErrTooLarge.
 func EncodeEvent(e *event.Event) ([]byte, error) {
 	b := make([]byte, 0, 256+len(e.Raw)/4)
-	b = AppendEventID(append(b, version), e.ID)
+	b = AppendEventID(append(b, eventVersion), e.ID)
 	b = appendText(b, string(e.Type))
 	b = binary.AppendVarint(b, e.Store.ID)
 	b = appendText(b, e.Resource)
@@ -119,7 +118,7 @@ func DecodeEvent(record []byte) (event.Event, error) {
 	if err != nil {
 		return event.Event{}, fmt.Errorf("event %s: %w", e.ID, err)
 	}
-	r = &reader{rest: body}
+	r = &reader{rest: body, owned: true}
 	e.Store.Name = r.text()
 	e.Store.Tags = list(r, r.text)
 	e.Changes = list(r, func() event.Change {
@@ -140,7 +139,7 @@ func DecodeEventHeader(record []byte) (event.Event, error) {
 }
 
 func eventFields(record []byte) (event.Event, *reader, error) {
-	r, err := unseal(record)
+	_, r, err := unseal(record, eventVersion)
 	if err != nil {
 		return event.Event{}, nil, fmt.Errorf("event: %w", err)
 	}
@@ -177,130 +176,4 @@ func list[T any](r *reader, element func() T) []T {
 		elements = append(elements, element())
 	}
 	return elements
-}
-
-// EncodeDelivery returns the record of a delivery without its Position.
-func EncodeDelivery(d *event.Delivery) []byte {
-	b := make([]byte, 0, 160)
-	b = appendText(append(b, version), d.Callback)
-	b = AppendEventID(b, d.EventID)
-	b = binary.AppendVarint(b, d.StoreID)
-	b = appendText(b, d.Resource)
-	b = appendText(b, d.ObjectID)
-	b = appendText(b, d.OrderingKey)
-	b = appendText(b, d.Format)
-	b = appendText(b, string(d.State))
-	b = binary.AppendVarint(b, int64(d.Attempts))
-	b = appendTime(b, d.FirstAttempt)
-	b = appendTime(b, d.LastAttempt)
-	b = appendTime(b, d.NextAttempt)
-	return seal(b)
-}
-
-// DecodeDelivery reads the record of a delivery. Position stays 0.
-func DecodeDelivery(record []byte) (event.Delivery, error) {
-	r, err := unseal(record)
-	if err != nil {
-		return event.Delivery{}, fmt.Errorf("delivery: %w", err)
-	}
-	d := event.Delivery{
-		Callback:     r.text(),
-		EventID:      r.eventID(),
-		StoreID:      r.varint(),
-		Resource:     r.text(),
-		ObjectID:     r.text(),
-		OrderingKey:  r.text(),
-		Format:       r.text(),
-		State:        event.DeliveryState(r.text()),
-		Attempts:     int(r.varint()),
-		FirstAttempt: r.time(),
-		LastAttempt:  r.time(),
-		NextAttempt:  r.time(),
-	}
-	if err := r.finish("delivery"); err != nil {
-		return event.Delivery{}, err
-	}
-	return d, nil
-}
-
-// EncodeAttempt returns the record of an attempt. It fails only with ErrTooLarge.
-func EncodeAttempt(a *event.Attempt) ([]byte, error) {
-	b := binary.AppendVarint([]byte{version}, int64(a.Number))
-	b = appendTime(b, a.Time)
-	b = binary.AppendVarint(b, int64(a.Duration))
-	b = binary.AppendVarint(b, int64(a.Status))
-	b = appendText(b, a.Error)
-	b = appendText(b, a.Detail)
-	manual := byte(0)
-	if a.Manual {
-		manual = 1
-	}
-	b, err := appendCompressed(append(b, manual), a.Response)
-	if err != nil {
-		return nil, fmt.Errorf("storing an attempt: %w", err)
-	}
-	return seal(b), nil
-}
-
-// DecodeAttempt reads the record of an attempt.
-func DecodeAttempt(record []byte) (event.Attempt, error) {
-	r, err := unseal(record)
-	if err != nil {
-		return event.Attempt{}, fmt.Errorf("attempt: %w", err)
-	}
-	a := event.Attempt{
-		Number:   int(r.varint()),
-		Time:     r.time(),
-		Duration: time.Duration(r.varint()),
-		Status:   int(r.varint()),
-		Error:    r.text(),
-		Detail:   r.text(),
-		Manual:   r.byte() == 1,
-	}
-	if r.broken {
-		return event.Attempt{}, r.finish("attempt")
-	}
-	if a.Response, err = r.decompress(); err != nil {
-		return event.Attempt{}, fmt.Errorf("attempt: %w", err)
-	}
-	return a, nil
-}
-
-// EncodeCursor returns the record of a cursor.
-func EncodeCursor(c *event.Cursor) []byte {
-	b := binary.AppendVarint([]byte{version}, c.StoreID)
-	b = appendText(b, c.Resource)
-	b = appendText(b, c.API)
-	b = appendTime(b, c.ReadTo)
-	b = appendTime(b, c.Began)
-	b = appendTime(b, c.Sweep.Through)
-	b = binary.AppendVarint(b, int64(c.Sweep.Objects))
-	done := byte(0)
-	if c.Sweep.Done {
-		done = 1
-	}
-	b = appendTime(append(b, done), c.Reconciled)
-	return seal(binary.AppendUvarint(b, c.Sequence))
-}
-
-// DecodeCursor reads the record of a cursor.
-func DecodeCursor(record []byte) (event.Cursor, error) {
-	r, err := unseal(record)
-	if err != nil {
-		return event.Cursor{}, fmt.Errorf("cursor: %w", err)
-	}
-	c := event.Cursor{
-		StoreID:    r.varint(),
-		Resource:   r.text(),
-		API:        r.text(),
-		ReadTo:     r.time(),
-		Began:      r.time(),
-		Sweep:      event.Sweep{Through: r.time(), Objects: int(r.varint()), Done: r.byte() == 1},
-		Reconciled: r.time(),
-		Sequence:   r.uvarint(),
-	}
-	if err := r.finish("cursor"); err != nil {
-		return event.Cursor{}, err
-	}
-	return c, nil
 }

@@ -18,23 +18,35 @@ type model struct {
 	shops      []*shop
 	events     []event.Event
 	deliveries []event.Delivery
+	pauses     map[event.Pause]bool // without Since
 	now        time.Time
 }
 
 var modelCallbacks = []string{"a", "b"}
 
-// randomOperations commits, records, prunes and restarts at random, and holds the
-// storage against the model after each step.
+// randomOperations does everything that changes a storage at random, restarts
+// included, and holds the storage against the model after each step.
 func randomOperations(t *testing.T, s *storage) {
-	m := &model{s: s, random: randomSource(t), shops: []*shop{newShop(1), newShop(2), newShop(3)}, now: at(0)}
+	m := &model{
+		s: s, random: randomSource(t), shops: []*shop{newShop(1), newShop(2), newShop(3)},
+		pauses: map[event.Pause]bool{}, now: at(0),
+	}
 	for step := range 400 {
 		m.now = m.now.Add(time.Duration(m.random.IntN(3000)) * time.Millisecond)
-		switch n := m.random.IntN(20); {
-		case n < 8:
+		switch n := m.random.IntN(40); {
+		case n < 14:
 			m.commit()
-		case n < 18:
+		case n < 32:
 			m.record()
-		case n < 19:
+		case n < 35:
+			m.replay()
+		case n < 36:
+			m.move()
+		case n < 37:
+			m.drop()
+		case n < 38:
+			m.pause()
+		case n < 39:
 			m.prune()
 		default:
 			s.reopen()
@@ -75,6 +87,7 @@ func (m *model) record() {
 		d := &m.deliveries[m.random.IntN(len(m.deliveries))]
 		state := []event.DeliveryState{event.Pending, event.Delivered, event.Delivered, event.Dead}[m.random.IntN(4)]
 		r := result(*d, m.now, state, m.now.Add(time.Duration(m.random.IntN(9))*time.Second))
+		r.Refusals = m.random.IntN(5)
 		results = append(results, r)
 		d.Attempts++
 		if d.FirstAttempt.IsZero() {
@@ -82,13 +95,100 @@ func (m *model) record() {
 		}
 		d.LastAttempt = m.now
 		if d.State == event.Pending {
-			d.State, d.NextAttempt = state, time.Time{}
-			if state == event.Pending {
+			d.State, d.Refusals, d.NextAttempt = state, r.Refusals, time.Time{}
+			if d.Manual = d.Manual && state == event.Pending; state == event.Pending {
 				d.NextAttempt = r.NextAttempt
 			}
 		}
 	}
 	m.s.record(results...)
+}
+
+// replay replays any events, for any callbacks, one of them twice at times.
+func (m *model) replay() {
+	if len(m.events) == 0 {
+		return
+	}
+	var wanted []event.Delivery
+	replayed := 0
+	for range 1 + m.random.IntN(4) {
+		e := &m.events[m.random.IntN(len(m.events))]
+		w := again(modelCallbacks[m.random.IntN(2)], *e)
+		w.OrderingKey, w.NextAttempt = []string{"shared", w.OrderingKey}[m.random.IntN(2)], m.now
+		wanted = append(wanted, w)
+		i := slices.IndexFunc(m.deliveries, func(d event.Delivery) bool { return d.Callback == w.Callback && d.EventID == w.EventID })
+		switch {
+		case i < 0:
+			w.Position = e.Position
+			m.deliveries = append(m.deliveries, w)
+			replayed++
+		case m.deliveries[i].State != event.Pending:
+			d := &m.deliveries[i]
+			d.State, d.Manual, d.Refusals, d.FirstAttempt = event.Pending, true, 0, time.Time{}
+			d.OrderingKey, d.NextAttempt = w.OrderingKey, w.NextAttempt
+			replayed++
+		}
+	}
+	equal(m.s.t, "replayed", m.s.replay(wanted...), replayed)
+}
+
+// move moves all of one callback in steps.
+func (m *model) move() {
+	from, to, limit := modelCallbacks[0], modelCallbacks[1], 1+m.random.IntN(9)
+	if m.random.IntN(2) == 0 {
+		from, to = to, from
+	}
+	has := map[string]bool{}
+	for _, d := range m.deliveries {
+		has[d.EventID] = has[d.EventID] || d.Callback == to
+	}
+	want := 0
+	for i := range m.deliveries {
+		if d := &m.deliveries[i]; d.Callback == from && d.State != event.Delivered {
+			want++
+			if d.Callback = to; has[d.EventID] {
+				d.Callback = ""
+			}
+		}
+	}
+	m.deliveries = slices.DeleteFunc(m.deliveries, func(d event.Delivery) bool { return d.Callback == "" })
+	equal(m.s.t, "moved", inSteps(limit, func() int { return m.s.move(from, to, limit) }), want)
+}
+
+// drop drops all of a callback in one state in steps.
+func (m *model) drop() {
+	callback, limit := modelCallbacks[m.random.IntN(2)], 1+m.random.IntN(9)
+	state := []event.DeliveryState{event.Pending, event.Dead, event.Dead}[m.random.IntN(3)]
+	before := len(m.deliveries)
+	m.deliveries = slices.DeleteFunc(m.deliveries, func(d event.Delivery) bool { return d.Callback == callback && d.State == state })
+	equal(m.s.t, "dropped", inSteps(limit, func() int { return m.s.drop(callback, state, limit) }), before-len(m.deliveries))
+}
+
+// inSteps repeats a step until it does less than limit, and returns the sum.
+func inSteps(limit int, step func() int) (sum int) {
+	for {
+		n := step()
+		if sum += n; n < limit {
+			return sum
+		}
+	}
+}
+
+// pause pauses or resumes something.
+func (m *model) pause() {
+	p := event.Pause{Callback: modelCallbacks[m.random.IntN(2)]}
+	if m.random.IntN(2) == 0 {
+		p = event.Pause{StoreID: 1 + m.random.Int64N(3)}
+	}
+	if m.pauses[p] {
+		if err := m.s.Resume(m.s.t.Context(), p.Callback, p.StoreID); err != nil {
+			m.s.t.Errorf("Resume: %v", err)
+		}
+		delete(m.pauses, p)
+		return
+	}
+	m.pauses[p] = true
+	m.s.pause(p)
 }
 
 func (m *model) prune() {
@@ -140,6 +240,7 @@ func (m *model) ready(callback string) []event.Delivery {
 
 func (m *model) compare() {
 	t := m.s.t
+	m.compareLists()
 	for _, callback := range modelCallbacks {
 		ready := m.ready(callback)
 		stores := map[int64]time.Time{}
@@ -161,6 +262,46 @@ func (m *model) compare() {
 		equal(t, "delivery", got, d)
 		equal(t, "attempts", len(attempts), d.Attempts)
 	}
+}
+
+// compareLists lists everything, in pages of random size and either direction.
+func (m *model) compareLists() {
+	t, limit, newest := m.s.t, 1+m.random.IntN(9), m.random.IntN(2) == 0
+	storeID := m.random.Int64N(4) // 0: any
+	var events []event.Event
+	for _, e := range m.events {
+		if storeID == 0 || e.Store.ID == storeID {
+			events = append(events, e)
+		}
+	}
+	if newest {
+		events = reversed(events)
+	}
+	equal(t, "events", m.s.allEvents(event.HistoryQuery{StoreID: storeID, Newest: newest, Limit: limit}), events)
+	for _, callback := range modelCallbacks {
+		for _, state := range []event.DeliveryState{event.Pending, event.Delivered, event.Dead} {
+			var want []event.Delivery
+			for _, d := range m.deliveries {
+				if d.Callback == callback && d.State == state && (storeID == 0 || d.StoreID == storeID) {
+					want = append(want, d)
+				}
+			}
+			slices.SortFunc(want, func(a, b event.Delivery) int { return cmp.Compare(a.Position, b.Position) })
+			if newest {
+				want = reversed(want)
+			}
+			q := event.DeliveryQuery{Callback: callback, State: state, StoreID: storeID, Newest: newest, Limit: limit}
+			equal(t, "deliveries", m.s.allDeliveries(q), want)
+		}
+	}
+	pauses, err := m.s.Pauses(t.Context())
+	for _, p := range pauses {
+		if !m.pauses[p] {
+			t.Errorf("%+v is paused", p)
+		}
+	}
+	equal(t, "number of pauses", len(pauses), len(m.pauses))
+	equal(t, "error of Pauses", err, nil)
 }
 
 func (m *model) backlog(callback string) (b event.Backlog) {

@@ -27,7 +27,8 @@ import (
 func Run(t *testing.T, create func(t *testing.T) (open func() store.Backend)) {
 	groups := map[string]map[string]func(*testing.T, *storage){
 		"Commit": commitTests, "Snapshots": snapshotTests, "Deliveries": deliveryTests,
-		"Record": recordTests, "Prune": pruneTests, "Whole": wholeTests,
+		"Record": recordTests, "Prune": pruneTests, "Events": eventTests, "Listing": listingTests,
+		"Replay": replayTests, "Move": moveTests, "Drop": dropTests, "Pause": pauseTests, "Whole": wholeTests,
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {
@@ -184,7 +185,8 @@ func (s *shop) change(now time.Time, callbacks []string, objectIDs ...string) *e
 		for _, callback := range callbacks {
 			set.Deliveries = append(set.Deliveries, event.Delivery{
 				Callback: callback, EventID: e.ID, StoreID: s.id, Resource: e.Resource, ObjectID: id,
-				OrderingKey: fmt.Sprint(s.id, "/", id), Format: "standard", State: event.Pending, NextAttempt: now,
+				OrderingKey: fmt.Sprint(s.id, "/", id), Format: "standard",
+				Payload: event.Full, State: event.Pending, NextAttempt: now,
 			})
 		}
 	}
@@ -255,7 +257,8 @@ func Page(random *rand.Rand, storeID int64, base uint64, first, n int, callbacks
 		for _, callback := range callbacks {
 			set.Deliveries = append(set.Deliveries, event.Delivery{
 				Callback: callback, EventID: e.ID, StoreID: storeID, Resource: event.Orders, ObjectID: e.ObjectID,
-				OrderingKey: fmt.Sprint(storeID, "/", e.ObjectID), Format: "standard", State: event.Pending, NextAttempt: e.Time,
+				OrderingKey: fmt.Sprint(storeID, "/", e.ObjectID), Format: "standard",
+				Payload: event.Full, State: event.Pending, NextAttempt: e.Time,
 			})
 		}
 	}
