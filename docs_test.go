@@ -15,6 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ecwid-events/ecwid-events/config"
+	"github.com/ecwid-events/ecwid-events/event"
 	"github.com/ecwid-events/ecwid-events/notify"
 	"github.com/ecwid-events/ecwid-events/poller"
 )
@@ -263,7 +264,9 @@ func load(t *testing.T, text string) (*config.Config, error) {
 	env := func(name string) (string, bool) { return "secret_x", name == "ECWID_ORDER_SECRET" }
 	return config.Load(path, env, config.Checks{
 		Schedule:      func(s string) error { _, err := poller.ParseSchedule(s); return err },
-		Pointer:       poller.ParsePointer,
+		Pointer:       func(s string) error { _, err := event.ParsePattern(s); return err },
 		SigningSecret: notify.CheckSigningSecret,
+		Header:        notify.CheckHeader,
+		TLS:           func(t config.TLS) error { return notify.CheckTLS(notify.TLS(t)) },
 	})
 }

@@ -9,11 +9,15 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/ecwid-events/ecwid-events/config"
+	"github.com/ecwid-events/ecwid-events/ecwid"
 	"github.com/ecwid-events/ecwid-events/event"
+	"github.com/ecwid-events/ecwid-events/metrics"
 	"github.com/ecwid-events/ecwid-events/notify"
 	"github.com/ecwid-events/ecwid-events/poller"
 	"github.com/ecwid-events/ecwid-events/store"
@@ -28,12 +32,32 @@ type Options struct {
 	// Progress is told how far the first reading of a store has come; nil: the log
 	// tells it.
 	Progress func(poller.Progress)
+	// Running is told when the App has begun to work; nil: nobody is.
+	Running func()
+	// Load reads the configuration again, for LoadAgain; nil: there is none to read.
+	Load func() (*config.Config, error)
+	// WrapStorage puts something between the parts and the storage; nil: nothing.
+	WrapStorage func(store.Backend) store.Backend
 }
 
-// An App is one running copy of ecwid-events.
+// An App is one copy of ecwid-events on its storage.
 type App struct {
-	log        *zap.Logger
-	storage    store.Backend
+	options  Options
+	log      *zap.Logger
+	storage  *watched
+	limiters *ecwid.Limiters
+	metrics  *metrics.Metrics
+	bell     bell
+
+	current atomic.Pointer[parts]
+	started atomic.Pointer[time.Time] // nil while the App does not run
+	reload  chan *parts
+}
+
+// parts are what follows from a configuration. A reload replaces them all.
+type parts struct {
+	config     *config.Config
+	callbacks  []notify.Callback
 	poller     *poller.Poller
 	dispatcher *notify.Dispatcher
 	retention  retention
@@ -46,14 +70,21 @@ func New(c *config.Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{
-		log:       o.Logger,
-		storage:   storage,
-		retention: retention{delivered: c.Storage.KeepDelivered, dead: c.Storage.KeepDead},
+	if o.WrapStorage != nil {
+		storage = o.WrapStorage(storage)
 	}
-	if err := a.connect(c, o); err != nil {
+	a := &App{
+		options: o, log: o.Logger, storage: &watched{Backend: storage},
+		limiters: ecwid.NewLimiters(), metrics: metrics.New(o.Version), reload: make(chan *parts),
+	}
+	p, err := a.build(c)
+	if err == nil {
+		err = a.warnOfOrphans(p.callbacks)
+	}
+	if err != nil {
 		return nil, errors.Join(err, storage.Close())
 	}
+	a.current.Store(p)
 	return a, nil
 }
 
@@ -65,35 +96,43 @@ func openStorage(c config.Storage) (store.Backend, error) {
 	return db, nil
 }
 
-// connect builds poller and dispatcher around the storage:
+// build builds poller and dispatcher around the storage:
 // poller -> storage -> dispatcher.
-func (a *App) connect(c *config.Config, o Options) error {
-	callbacks := callbacksOf(c)
-	if err := a.warnOfOrphans(callbacks); err != nil {
-		return err
+func (a *App) build(c *config.Config) (*parts, error) {
+	callbacks, err := callbacksOf(c)
+	if err != nil {
+		return nil, err
 	}
-	userAgent := "ecwid-events/" + o.Version
-	var err error
-	a.dispatcher, err = notify.NewDispatcher(notify.Options{
-		Storage: a.storage, Callbacks: callbacks, Logger: o.Logger, UserAgent: userAgent,
+	p := &parts{
+		config: c, callbacks: callbacks,
+		retention: retention{delivered: c.Storage.KeepDelivered, dead: c.Storage.KeepDead},
+	}
+	userAgent := "ecwid-events/" + a.options.Version
+	p.dispatcher, err = notify.NewDispatcher(notify.Options{
+		Storage: a.storage, Callbacks: callbacks, Logger: a.log, UserAgent: userAgent,
+		OnAttempt: a.countAttempt,
 	})
 	if err != nil {
-		return fmt.Errorf("setting up the callbacks: %w", err)
+		return nil, fmt.Errorf("setting up the callbacks: %w", err)
 	}
-	stores, err := storesOf(c, userAgent, o.Logger)
+	stores, err := a.storesOf(c, userAgent)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	a.poller, err = poller.New(poller.Options{
-		Stores: stores, Storage: a.storage, MaxConcurrent: c.MaxConcurrentPolls, Logger: o.Logger,
-		Route:     notify.Route(callbacks, routesOf(c)),
-		Committed: a.dispatcher.Wake,
-		Progress:  o.Progress,
+	p.poller, err = poller.New(poller.Options{
+		Stores: stores, Storage: a.storage, MaxConcurrent: c.MaxConcurrentPolls, Logger: a.log,
+		Route: notify.Route(callbacks, routesOf(c)),
+		Committed: func(storeID int64) {
+			p.dispatcher.Wake(storeID)
+			a.bell.ring()
+		},
+		Progress: a.options.Progress,
+		Polled:   a.countPoll,
 	})
 	if err != nil {
-		return fmt.Errorf("setting up the poller: %w", err)
+		return nil, fmt.Errorf("setting up the poller: %w", err)
 	}
-	return nil
+	return p, nil
 }
 
 // warnOfOrphans tells of deliveries whose callback the configuration does not know:
@@ -121,15 +160,63 @@ func (a *App) warnOfOrphans(known []notify.Callback) error {
 }
 
 // Run polls and delivers until ctx ends, then lets running POSTs finish and
-// records them. What is not delivered by then is delivered by the next run.
+// records them. What is not delivered by then is delivered by the next run. Where the
+// configuration says so it also serves the admin API, which ends last.
 func (a *App) Run(ctx context.Context) error {
-	ctx, stop := context.WithCancel(ctx)
-	var parts sync.WaitGroup
-	parts.Go(func() { a.poller.Run(ctx) })
-	parts.Go(func() { a.retention.run(ctx, a.storage, a.log) })
-	err := a.dispatcher.Run(ctx)
+	if err := a.holdPaused(ctx, a.current.Load()); err != nil {
+		return err
+	}
+	server, err := a.listen(ctx)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	a.started.Store(&now)
+	defer a.started.Store(nil)
+	if a.options.Running != nil {
+		a.options.Running()
+	}
+	if server == nil {
+		return a.work(ctx)
+	}
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	served := make(chan error, 1)
+	go func() { served <- server.Run(serving) }()
+	err = a.work(ctx)
+	a.started.Store(nil)
 	stop()
-	parts.Wait()
+	return errors.Join(err, <-served)
+}
+
+// work runs the parts until ctx ends, and others in their place after each reload.
+func (a *App) work(ctx context.Context) error {
+	for {
+		running, stop := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- a.current.Load().run(running, a.storage, a.log) }()
+		select {
+		case err := <-ended:
+			stop()
+			return err
+		case next := <-a.reload:
+			stop()
+			if err := <-ended; err != nil || ctx.Err() != nil {
+				return err
+			}
+			a.current.Store(next)
+		}
+	}
+}
+
+// run runs the parts until ctx ends.
+func (p *parts) run(ctx context.Context, storage store.Backend, log *zap.Logger) error {
+	ctx, stop := context.WithCancel(ctx)
+	var others sync.WaitGroup
+	others.Go(func() { p.poller.Run(ctx) })
+	others.Go(func() { p.retention.run(ctx, storage, log) })
+	err := p.dispatcher.Run(ctx)
+	stop()
+	others.Wait()
 	if err != nil {
 		return fmt.Errorf("delivering: %w", err)
 	}
@@ -140,11 +227,33 @@ func (a *App) Run(ctx context.Context) error {
 // attempts what is due. It returns what is left, over all callbacks, and the errors of
 // polls that failed.
 func (a *App) Once(ctx context.Context, reconcile bool) (event.Backlog, error) {
-	polled := a.poller.Once(ctx, reconcile)
-	delivered := a.dispatcher.Drain(ctx)
+	p := a.current.Load()
+	if err := a.holdPaused(ctx, p); err != nil {
+		return event.Backlog{}, err
+	}
+	polled := p.poller.Once(ctx, reconcile)
+	delivered := p.dispatcher.Drain(ctx)
 	// What is left is told also when a signal has cut the rest short.
 	left, err := a.backlog(context.WithoutCancel(ctx))
 	return left, errors.Join(polled, delivered, err)
+}
+
+// holdPaused keeps stores from being polled that a person has paused.
+func (a *App) holdPaused(ctx context.Context, p *parts) error {
+	pauses, err := a.storage.Pauses(ctx)
+	if err != nil {
+		return fmt.Errorf("reading what is paused: %w", err)
+	}
+	for _, pause := range pauses {
+		if pause.StoreID == 0 {
+			continue
+		}
+		// A store that is not configured any more, or paused there, is not polled anyway.
+		if err := p.poller.Pause(pause.StoreID); err != nil && !errors.Is(err, event.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
 }
 
 // backlog adds up what is left of all callbacks, those included that the

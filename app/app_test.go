@@ -46,7 +46,7 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(ecwid.Close)
 	t.Cleanup(callback.Close)
 	path := filepath.Join(t.TempDir(), "config.yaml")
-	text := fmt.Sprintf("schedule: 1s\nstores: [{id: 1003, order_secret: secret_token, base_url: %q}]\ncallbacks: [{url: %q}]\n", ecwid.URL, callback.URL)
+	text := fmt.Sprintf("schedule: 1s\nadmin: {listen: \"\"}\nstores: [{id: 1003, order_secret: secret_token, base_url: %q}]\ncallbacks: [{url: %q}]\n", ecwid.URL, callback.URL)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,6 @@ package app
 import (
 	"fmt"
 
-	"go.uber.org/zap"
-
 	"github.com/ecwid-events/ecwid-events/config"
 	"github.com/ecwid-events/ecwid-events/ecwid"
 	"github.com/ecwid-events/ecwid-events/event"
@@ -12,20 +10,36 @@ import (
 	"github.com/ecwid-events/ecwid-events/poller"
 )
 
-func callbacksOf(c *config.Config) []notify.Callback {
-	callbacks := make([]notify.Callback, 0, len(c.Callbacks))
-	for _, cb := range c.Callbacks {
-		secrets := make([]string, 0, len(cb.SigningSecrets))
-		for _, s := range cb.SigningSecrets {
-			secrets = append(secrets, s.Reveal())
+func callbacksOf(c *config.Config) ([]notify.Callback, error) {
+	callbacks := make([]notify.Callback, len(c.Callbacks))
+	for i := range c.Callbacks {
+		cb := &c.Callbacks[i]
+		patterns, err := patternsOf(cb.OnlyChanges)
+		if err != nil {
+			return nil, fmt.Errorf("setting up callback %s: %w", cb.Name, err)
 		}
-		callbacks = append(callbacks, notify.Callback{
-			Name: cb.Name, URL: cb.URL.Reveal(), Format: cb.Format, SigningSecrets: secrets,
-			Events: cb.Events, Timeout: cb.Timeout, Concurrency: cb.Concurrency, Paused: cb.Paused,
+		callbacks[i] = notify.Callback{
+			Name: cb.Name, URL: cb.URL.Reveal(), Proxy: cb.Proxy.Reveal(),
+			Format: cb.Format, Payload: event.Payload(cb.Payload), SigningSecrets: revealed(cb.SigningSecrets),
+			Events: cb.Events, OnlyChanges: patterns, Ordering: notify.Ordering(cb.Ordering),
+			Headers: make(map[string]string, len(cb.Headers)), BearerToken: cb.BearerToken.Reveal(),
+			Username: cb.BasicAuth.Username, Password: cb.BasicAuth.Password.Reveal(), TLS: notify.TLS(cb.TLS),
+			Timeout: cb.Timeout, Concurrency: cb.Concurrency, RateLimit: cb.RateLimit, Paused: cb.Paused,
 			Retry: notify.Retry{First: cb.Retry.First, Longest: cb.Retry.Longest, MaxAge: cb.Retry.MaxAge},
-		})
+		}
+		for name, value := range cb.Headers {
+			callbacks[i].Headers[name] = value.Reveal()
+		}
 	}
-	return callbacks
+	return callbacks, nil
+}
+
+func revealed(secrets []config.Secret) []string {
+	texts := make([]string, len(secrets))
+	for i, s := range secrets {
+		texts[i] = s.Reveal()
+	}
+	return texts
 }
 
 // routesOf returns, by store id, the callbacks of those stores that name them.
@@ -39,11 +53,10 @@ func routesOf(c *config.Config) map[int64][]string {
 	return routes
 }
 
-func storesOf(c *config.Config, userAgent string, log *zap.Logger) ([]poller.Store, error) {
-	limiters := ecwid.NewLimiters()
+func (a *App) storesOf(c *config.Config, userAgent string) ([]poller.Store, error) {
 	stores := make([]poller.Store, 0, len(c.Stores))
 	for i := range c.Stores {
-		s, err := storeOf(&c.Stores[i], limiters, userAgent, log)
+		s, err := a.storeOf(&c.Stores[i], userAgent)
 		if err != nil {
 			return nil, fmt.Errorf("setting up store %d: %w", c.Stores[i].ID, err)
 		}
@@ -52,12 +65,12 @@ func storesOf(c *config.Config, userAgent string, log *zap.Logger) ([]poller.Sto
 	return stores, nil
 }
 
-func storeOf(s *config.Store, limiters *ecwid.Limiters, userAgent string, log *zap.Logger) (poller.Store, error) {
+func (a *App) storeOf(s *config.Store, userAgent string) (poller.Store, error) {
 	secret, api := s.OrderSecret.Reveal(), ecwid.API(s.API)
 	client, err := ecwid.NewClient(ecwid.Options{
 		StoreID: s.ID, Secret: secret, API: api, BaseURL: s.BaseURL.Reveal(), UserAgent: userAgent,
-		Limiter:   limiters.For(secret, s.RequestsPerMinute, api),
-		OnRequest: func(r ecwid.Request) { logRequest(log, r) },
+		Limiter:   a.limiters.For(secret, s.RequestsPerMinute, api),
+		OnRequest: a.countRequest,
 	})
 	if err != nil {
 		return poller.Store{}, err
@@ -72,22 +85,26 @@ func storeOf(s *config.Store, limiters *ecwid.Limiters, userAgent string, log *z
 			return poller.Store{}, err
 		}
 	}
-	ignore, err := poller.ParseIgnore(s.Ignore)
+	ignore, err := patternsOf(s.Ignore)
 	if err != nil {
 		return poller.Store{}, err
 	}
 	return poller.Store{
 		Store: event.Store{ID: s.ID, Name: s.Name, Tags: s.Tags}, Source: client,
 		Schedule: schedule, Reconcile: reconcile, Start: startOf(s.Start),
-		Overlap: s.Overlap, Ignore: ignore, Paused: s.Paused,
+		Overlap: s.Overlap, Ignore: poller.NewIgnore(ignore), Paused: s.Paused,
 	}, nil
 }
 
-// logRequest writes a line for each request to Ecwid: of interest when something is
-// slow, or succeeds only after retries.
-func logRequest(log *zap.Logger, r ecwid.Request) {
-	log.Debug("request.finished", zap.Int64("store", r.StoreID), zap.String("api", string(r.API)), zap.String("operation", r.Op),
-		zap.Int("try", r.Try), zap.Int("status", r.Status), zap.Duration("duration", r.Duration), zap.Error(r.Err))
+func patternsOf(pointers []string) ([]event.Pattern, error) {
+	patterns := make([]event.Pattern, len(pointers))
+	for i, pointer := range pointers {
+		var err error
+		if patterns[i], err = event.ParsePattern(pointer); err != nil {
+			return nil, err
+		}
+	}
+	return patterns, nil
 }
 
 func startOf(s config.Start) poller.Start {

@@ -6,6 +6,10 @@
 // accepted and ignored. All faults are told at once, each in one line that names
 // the file, the line and the key, and says what to do.
 //
+// A directory may hold further stores, one file each: see StoresDir in Config. Such a
+// file has the keys of a store, or is an instance of SAP Open Connectors in JSON,
+// which is translated into a store and a callback.
+//
 // A value that is exactly ${NAME} is taken from the environment. Every secret x
 // has a twin x_file, which names a file that holds it. Secrets, and the parts of
 // URLs that may be secret, print as <secret>; only Reveal tells them.
@@ -65,13 +69,17 @@ type Config struct {
 	// and the like, or a bare duration.
 	Schedule           string `yaml:"schedule"`
 	MaxConcurrentPolls int    `yaml:"max_concurrent_polls" range:"1..1000"`
-	// StoresDir is a directory of further stores; empty: none.
+	// StoresDir is the directory of further stores; empty: none. They are in Stores,
+	// and the callbacks of its instances in Callbacks.
 	StoresDir string     `yaml:"stores_dir"`
 	Stores    []Store    `yaml:"stores"`    // at least one
 	Callbacks []Callback `yaml:"callbacks"` // at least one
 	Storage   Storage    `yaml:"storage"`
 	Admin     Admin      `yaml:"admin"`
 	Log       Log        `yaml:"log"`
+	// Notes tell what of the files of StoresDir has no counterpart here. They are
+	// the first of Warnings.
+	Notes []string `yaml:"-"`
 }
 
 // A Store is an Ecwid shop that is polled.
@@ -94,7 +102,9 @@ type Store struct {
 	Reconcile string `yaml:"reconcile"`
 	// Ignore holds JSON pointers whose changes are no event; * matches one step.
 	Ignore []string `yaml:"ignore"`
-	// Callbacks names those that the store's events go to; empty: all.
+	// Callbacks names those that the store's events go to; empty: all. Where there are
+	// callbacks of instances, which are for their own stores alone, it names the others
+	// instead of being empty.
 	Callbacks         []string `yaml:"callbacks"`
 	RequestsPerMinute int      `yaml:"requests_per_minute" range:"1..600"`
 	Paused            bool     `yaml:"paused"`

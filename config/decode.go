@@ -148,11 +148,11 @@ func (d *decoder) pairs(path string, n *yaml.Node) []pair {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := target(n.Content[i]), n.Content[i+1]
 		if key.Kind != yaml.ScalarNode {
-			d.add(n.Content[i].Line, path, "holds a key that is no plain word")
+			d.add(n.Content[i].Line, d.key(path), "holds a key that is no plain word")
 			continue
 		}
 		if line, ok := first[key.Value]; ok {
-			d.add(key.Line, path, fmt.Sprintf("duplicate key %s: it is on line %d already, keep one of them", showKey(key.Value), line))
+			d.add(key.Line, d.key(path), fmt.Sprintf("duplicate key %s: it is on line %d already, keep one of them", showKey(key.Value), line))
 			continue
 		}
 		first[key.Value] = key.Line

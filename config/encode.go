@@ -10,13 +10,32 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// YAML returns the configuration as it took effect, every key with its value. Where
-// no secret is set, and no URL has a secret part, Load reads the same again.
+// YAML returns the configuration as it took effect, every key with its value. What
+// stores_dir holds is told with the rest, so that the key itself is empty. Where no
+// secret is set, and no URL has a secret part, Load reads the same again.
 func (c *Config) YAML() ([]byte, error) {
-	root, err := encode(reflect.ValueOf(*c))
+	whole := *c
+	whole.StoresDir = ""
+	root, err := encode(reflect.ValueOf(whole))
 	if err != nil {
 		return nil, fmt.Errorf("encode the configuration: %w", err)
 	}
+	if c.StoresDir != "" {
+		valueOf(root, "stores_dir").LineComment = "what " + c.StoresDir + " holds is below"
+	}
+	return marshal(root)
+}
+
+// valueOf returns the value of a key that a mapping has.
+func valueOf(n *yaml.Node, key string) *yaml.Node {
+	for i := 0; ; i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+}
+
+func marshal(root *yaml.Node) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := yaml.NewEncoder(&b)
 	encoder.SetIndent(2)
@@ -41,8 +60,10 @@ func encode(v reflect.Value) (*yaml.Node, error) {
 	switch v.Kind() {
 	case reflect.Struct:
 		n.Kind = yaml.MappingNode
-		for i, key := range keysOf(v.Type()) {
-			entries = append(entries, reflect.ValueOf(key), v.Field(i))
+		for f, value := range v.Fields() {
+			if key, ok := keyOf(f); ok {
+				entries = append(entries, reflect.ValueOf(key), value)
+			}
 		}
 	case reflect.Map:
 		n.Kind = yaml.MappingNode

@@ -38,19 +38,19 @@ func FromEnv(env func(string) (string, bool), checks Checks) (*Config, error) {
 
 func fromEnv(env func(string) (string, bool), checks Checks, features map[string][]string) (*Config, error) {
 	r := newReport("")
-	r.variable = map[string]string{}
+	r.called = map[string]string{}
 	dir, err := os.Getwd()
 	if err != nil {
 		r.add(0, "", "cannot tell the working directory: "+err.Error())
-		return nil, r.err()
+		return nil, faultsOf(r)
 	}
 	tree := newTree()
 	for _, v := range variables {
-		r.variable[v.path] = v.name
+		r.called[v.path] = v.name
 		if value, _ := env(v.name); value != "" {
 			tree.set(v.path, value)
 			if strings.HasPrefix(v.path, "storage.dsn") {
-				r.variable["storage.driver"] = v.name
+				r.called["storage.driver"] = v.name
 				tree.set("storage.driver", DriverPostgres)
 			}
 		}

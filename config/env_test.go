@@ -96,13 +96,10 @@ ECWID_ORDER_SECRET: is set, and so is ECWID_ORDER_SECRET_FILE: keep one of them
 ADMIN_TOKEN_FILE: cannot read that file: no such file or directory
 SIGNING_SECRET_FILE: standard does not take <secret>: begin it with whsec_`},
 		"not supported yet": {env: with(map[string]string{
-			"STORAGE_DSN": "hush", "ADMIN_LISTEN": ":80", "ADMIN_TOKEN": "hush", "CALLBACK_FORMAT": "cloudevents",
+			"STORAGE_DSN": "hush",
 		}), features: unsupported, want: `
-CALLBACK_FORMAT: cloudevents: not supported yet
 STORAGE_DSN: postgres: not supported yet
-STORAGE_DSN: not supported yet: leave it out
-ADMIN_LISTEN: not supported yet: leave it out
-ADMIN_TOKEN: not supported yet: leave it out`},
+STORAGE_DSN: not supported yet: leave it out`},
 		"reachable without a token": {env: with(map[string]string{"ADMIN_LISTEN": ":80"}), want: `
 ADMIN_TOKEN: required, as ADMIN_LISTEN is reachable from other machines: set a token, or listen on 127.0.0.1`},
 	}

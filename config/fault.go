@@ -37,8 +37,8 @@ func (f Fault) Error() string {
 	return b.String()
 }
 
-// Faults is everything that is wrong with a configuration, in the order of the
-// lines. It is the error that Load and FromEnv return, and never empty then.
+// Faults is everything that is wrong with a configuration, file by file, in the order
+// of the lines. It is the error that Load and FromEnv return, and never empty then.
 type Faults []Fault
 
 // Error returns the faults, one a line.
@@ -58,9 +58,10 @@ type report struct {
 	file string
 	// line holds the keys that were given, by their path.
 	line map[string]int
-	// variable names the environment variable that stands for a key; nil for a
-	// file.
-	variable map[string]string
+	// called holds what the person who wrote the configuration calls a key, or a
+	// section, where that is not its path: the name of an environment variable, or
+	// the key of an instance.
+	called map[string]string
 	// reference names the environment variable that a value of the file refers to.
 	reference map[string]string
 	// twin holds the path of the x_file that gave the value of x.
@@ -130,8 +131,10 @@ func (r *report) given(path string) bool {
 
 // key returns what the person who wrote the configuration calls the key at path.
 func (r *report) key(path string) string {
-	if name, ok := r.variable[path]; ok {
-		return name
+	for at := path; at != ""; at = parent(at) {
+		if name, ok := r.called[at]; ok {
+			return strings.TrimPrefix(name+path[len(at):], ".")
+		}
 	}
 	return path
 }
@@ -157,11 +160,8 @@ func parent(path string) string {
 	return path[:max(strings.LastIndexAny(path, ".["), 0)]
 }
 
-// err returns the faults in the order of their lines, or nil.
-func (r *report) err() error {
-	if len(r.faults) == 0 {
-		return nil
-	}
+// inOrder returns the faults in the order of their lines.
+func (r *report) inOrder() Faults {
 	slices.SortStableFunc(r.faults, func(a, b Fault) int {
 		switch {
 		case a.Line == b.Line:
@@ -173,9 +173,40 @@ func (r *report) err() error {
 		}
 		return a.Line - b.Line
 	})
-	faults := slices.Compact(r.faults)
-	if r.dropped > 0 {
-		faults = append(faults, Fault{File: r.file, Message: "and there are more faults: correct these first"})
+	return slices.Compact(r.faults)
+}
+
+// faultsOf returns the faults of files, one after the other, or nil.
+func faultsOf(reports ...*report) error {
+	var all Faults
+	more := false
+	for _, r := range reports {
+		all = append(all, r.inOrder()...)
+		more = more || r.dropped > 0
 	}
-	return faults
+	if more || len(all) > maxFaults {
+		all = append(all[:min(len(all), maxFaults)], Fault{File: reports[0].file, Message: "and there are more faults: correct these first"})
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
+// A place is where a store or a callback was given.
+type place struct {
+	*report
+	path string // of its section in the file
+}
+
+// from returns how to name the place in a fault of the report r.
+func (p place) from(r *report) string {
+	switch key := p.key(p.path); {
+	case p.report == r:
+		return key
+	case key == "":
+		return p.file
+	default:
+		return p.file + " " + key
+	}
 }

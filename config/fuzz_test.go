@@ -33,16 +33,11 @@ func FuzzLoad(f *testing.F) {
 			}
 			return
 		}
-		var faults Faults
-		if !errors.As(err, &faults) || len(faults) == 0 || c != nil {
+		if c != nil {
 			t.Fatalf("got %v, %v, want faults alone", c, err)
 		}
-		for _, fault := range faults {
-			if fault.File == "" || fault.Line < 0 || fault.Message == "" || strings.ContainsAny(fault.Error(), "\r\n") {
-				t.Errorf("incomplete: %#v", fault)
-			}
-		}
-		for _, secret := range secretsIn(data) {
+		checkFaults(t, err)
+		for _, secret := range secretsIn(data, "order_secret") {
 			if strings.Contains(err.Error(), secret) {
 				t.Errorf("tells the secret %q:\n%v", secret, err)
 			}
@@ -50,9 +45,23 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// secretsIn returns the secrets of a document that cannot be mistaken for something
-// else that it holds. Of what is no document, nothing at all may be told.
-func secretsIn(data []byte) []string {
+// checkFaults requires an error to be faults that say where.
+func checkFaults(t *testing.T, err error) {
+	t.Helper()
+	var faults Faults
+	if !errors.As(err, &faults) || len(faults) == 0 {
+		t.Fatalf("got %v, want faults", err)
+	}
+	for _, fault := range faults {
+		if fault.File == "" || fault.Line < 0 || fault.Message == "" || strings.ContainsAny(fault.Error(), "\r\n") {
+			t.Errorf("incomplete: %#v", fault)
+		}
+	}
+}
+
+// secretsIn returns the secrets at a key of a document that cannot be mistaken for
+// something else that it holds. Of what is no document, nothing at all may be told.
+func secretsIn(data []byte, key string) []string {
 	var root yaml.Node
 	if yaml.Unmarshal(data, &root) != nil {
 		return []string{"hush"}
@@ -61,7 +70,7 @@ func secretsIn(data []byte) []string {
 	var walk func(n *yaml.Node)
 	walk = func(n *yaml.Node) {
 		for i, child := range n.Content {
-			if n.Kind == yaml.MappingNode && i%2 == 0 && child.Value == "order_secret" {
+			if n.Kind == yaml.MappingNode && i%2 == 0 && child.Value == key {
 				secret := n.Content[i+1].Value
 				if strings.Contains(secret, "hush") && strings.Count(string(data), secret) == 1 {
 					secrets = append(secrets, secret)

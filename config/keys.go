@@ -21,12 +21,14 @@ func (d *decoder) fields(t reflect.Type) map[string]field {
 		return known
 	}
 	known := map[string]field{}
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name := f.Tag.Get("yaml")
-		known[name] = field{name: name, index: i, tag: f.Tag}
+	for f := range t.Fields() {
+		name, ok := keyOf(f)
+		if !ok {
+			continue
+		}
+		known[name] = field{name: name, index: f.Index[0], tag: f.Tag}
 		if holdsSecret(f.Type) {
-			known[name+"_file"] = field{name: name, index: i, tag: f.Tag, twin: true}
+			known[name+"_file"] = field{name: name, index: f.Index[0], tag: f.Tag, twin: true}
 		}
 	}
 	d.keys[t] = known
@@ -40,11 +42,19 @@ func holdsSecret(t reflect.Type) bool {
 
 // keysOf returns the keys of a struct in their order, twins left out.
 func keysOf(t reflect.Type) []string {
-	keys := make([]string, t.NumField())
-	for i := range keys {
-		keys[i] = t.Field(i).Tag.Get("yaml")
+	var keys []string
+	for f := range t.Fields() {
+		if key, ok := keyOf(f); ok {
+			keys = append(keys, key)
+		}
 	}
 	return keys
+}
+
+// keyOf returns the key of a field. It returns false for one that has none.
+func keyOf(f reflect.StructField) (string, bool) {
+	key := f.Tag.Get("yaml")
+	return key, key != "-"
 }
 
 func someKeys(t reflect.Type) string {

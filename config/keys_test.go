@@ -19,7 +19,11 @@ import (
 func schema(t reflect.Type, path string) map[string]reflect.StructField {
 	keys := map[string]reflect.StructField{}
 	for f := range t.Fields() {
-		at := join(path, f.Tag.Get("yaml"))
+		key, ok := keyOf(f)
+		if !ok {
+			continue
+		}
+		at := join(path, key)
 		keys[at] = f
 		if inner, ok := section(f.Type); ok {
 			maps.Copy(keys, schema(inner, at))

@@ -44,19 +44,19 @@ func Find(explicit string, search []string) (path string, found bool, err error)
 	return "", false, nil
 }
 
-// Load reads the configuration from a file. env looks up ${NAME}, and
+// Load reads the configuration from a file, and from those of its stores_dir. env looks up ${NAME}, and
 // $STATE_DIRECTORY for Storage.Path. Its error is a Faults.
 func Load(path string, env func(string) (string, bool), checks Checks) (*Config, error) {
 	r := newReport(path)
 	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
 		r.add(0, "", "cannot tell its directory: "+err.Error())
-		return nil, r.err()
+		return nil, faultsOf(r)
 	}
 	data, err := readFile(path)
 	if err != nil {
 		r.add(0, "", err.Error())
-		return nil, r.err()
+		return nil, faultsOf(r)
 	}
 	l := loader{report: r, dir: dir, env: env, substitute: true, checks: checks, unsupported: unsupported}
 	return l.file(data)
@@ -97,14 +97,35 @@ type loader struct {
 	substitute  bool // replace ${NAME}
 	checks      Checks
 	unsupported map[string][]string
+
+	keys map[reflect.Type]map[string]field
+	// further holds the reports of the files of stores_dir.
+	further []*report
+	// stores and callbacks hold where those of the Config were given.
+	stores, callbacks []place
 }
 
 func (l *loader) file(data []byte) (*Config, error) {
-	root, ok := l.parse(data)
+	root, ok := l.parse(data, wholeFile)
 	if !ok {
 		return nil, l.err()
 	}
 	return l.load(root)
+}
+
+// err returns the faults of all files, or nil.
+func (l *loader) err() error { return faultsOf(append([]*report{l.report}, l.further...)...) }
+
+// decoder returns what decodes a file in dir.
+func (l *loader) decoder(r *report, dir string) *decoder {
+	if l.keys == nil {
+		l.keys = map[reflect.Type]map[string]field{}
+	}
+	d := &decoder{report: r, dir: dir, keys: l.keys}
+	if l.substitute {
+		d.env = l.env
+	}
+	return d
 }
 
 // load decodes, completes and validates. Each goes on after the faults of the one
@@ -112,19 +133,37 @@ func (l *loader) file(data []byte) (*Config, error) {
 func (l *loader) load(root *yaml.Node) (*Config, error) {
 	c := new(Config)
 	c.setDefaults()
-	d := decoder{report: l.report, dir: l.dir, keys: map[reflect.Type]map[string]field{}}
-	if l.substitute {
-		d.env = l.env
-	}
-	d.decode("", root, reflect.ValueOf(c).Elem())
+	l.decoder(l.report, l.dir).decode("", root, reflect.ValueOf(c).Elem())
 	l.refuse(l.unsupported, "", "", reflect.ValueOf(c).Elem())
+	l.nameOnly(c)
+	for i := range c.Stores {
+		l.stores = append(l.stores, place{l.report, fmt.Sprintf("stores[%d]", i)})
+	}
+	for i := range c.Callbacks {
+		l.callbacks = append(l.callbacks, place{l.report, fmt.Sprintf("callbacks[%d]", i)})
+	}
+	l.storesDir(c)
+	l.require(c)
+	l.shareCallbacks(c)
+	return l.finish(c)
+}
+
+// finish completes and validates.
+func (l *loader) finish(c *Config) (*Config, error) {
 	l.complete(c)
 	v := validator{report: l.report, checks: l.checks}
-	v.validate(c)
+	v.validate(c, l.stores, l.callbacks)
 	if err := l.err(); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// nameOnly names the only callback of the file.
+func (l *loader) nameOnly(c *Config) {
+	if len(c.Callbacks) == 1 && c.Callbacks[0].Name == "" {
+		c.Callbacks[0].Name = "default"
+	}
 }
 
 // complete fills in what follows from other values.
@@ -140,9 +179,6 @@ func (l *loader) complete(c *Config) {
 		if s.API == APIAuto {
 			s.API = apiOf(s.OrderSecret)
 		}
-	}
-	if len(c.Callbacks) == 1 && c.Callbacks[0].Name == "" {
-		c.Callbacks[0].Name = "default"
 	}
 	for i := range c.Callbacks {
 		tls := &c.Callbacks[i].TLS
@@ -176,10 +212,18 @@ func under(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
+// A wanted says in faults what a file should hold.
+type wanted struct{ empty, keys string }
+
+var (
+	wholeFile = wanted{"it needs stores and callbacks, see config.example.yaml", "keys, such as stores: and callbacks:"}
+	storeFile = wanted{"it needs a store's id and order_secret", "the keys of one store, such as id: and order_secret:"}
+)
+
 // parse returns the root of the one document that data holds.
-func (l *loader) parse(data []byte) (*yaml.Node, bool) {
+func (r *report) parse(data []byte, want wanted) (*yaml.Node, bool) {
 	if line, message := notText(data); message != "" {
-		l.add(line, "", message)
+		r.add(line, "", message)
 		return nil, false
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
@@ -187,19 +231,19 @@ func (l *loader) parse(data []byte) (*yaml.Node, bool) {
 	err := decoder.Decode(&document)
 	switch {
 	case errors.Is(err, io.EOF), err == nil && isNull(document.Content[0]):
-		l.add(0, "", "is empty: it needs stores and callbacks, see config.example.yaml")
+		r.add(0, "", "is empty: "+want.empty)
 		return nil, false
 	case err != nil:
 		line, message := syntaxFault(err, data)
-		l.add(line, "", message)
+		r.add(line, "", message)
 		return nil, false
 	}
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
-		l.add(second.Line, "", "holds a second document: remove the line --- and what follows it")
+		r.add(second.Line, "", "holds a second document: remove the line --- and what follows it")
 	}
 	root := document.Content[0]
 	if root.Kind != yaml.MappingNode {
-		l.add(root.Line, "", "must hold keys, such as stores: and callbacks:, at the start of lines")
+		r.add(root.Line, "", "must hold "+want.keys+", at the start of lines")
 		return nil, false
 	}
 	return root, true

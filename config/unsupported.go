@@ -11,21 +11,8 @@ import (
 // lists none may hold its zero value only, which also takes the place of its
 // default.
 var unsupported = map[string][]string{
-	"stores_dir":             nil,
-	"callbacks.format":       {FormatEcwid, FormatCloudEvents},
-	"callbacks.payload":      {PayloadThin},
-	"callbacks.only_changes": nil,
-	"callbacks.headers":      nil,
-	"callbacks.bearer_token": nil,
-	"callbacks.basic_auth":   nil,
-	"callbacks.tls":          nil,
-	"callbacks.proxy":        nil,
-	"callbacks.rate_limit":   nil,
-	"callbacks.ordering":     {OrderingCallback, OrderingNone},
-	"storage.driver":         {DriverPostgres},
-	"storage.dsn":            nil,
-	"admin.listen":           nil,
-	"admin.token":            nil,
+	"storage.driver": {DriverPostgres},
+	"storage.dsn":    nil,
 }
 
 // refuse reports every use of an unsupported feature below v, which is at path.
@@ -41,8 +28,10 @@ func (r *report) refuse(features map[string][]string, path, key string, v reflec
 			r.refuse(features, fmt.Sprintf("%s[%d]", path, i), key, v.Index(i))
 		}
 	case v.Kind() == reflect.Struct && !isScalar(v):
-		for i, name := range keysOf(v.Type()) {
-			r.refuse(features, join(path, name), join(key, name), v.Field(i))
+		for f, value := range v.Fields() {
+			if name, ok := keyOf(f); ok {
+				r.refuse(features, join(path, name), join(key, name), value)
+			}
 		}
 	}
 }

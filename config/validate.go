@@ -19,6 +19,11 @@ type Checks struct {
 	Schedule      func(schedule string) error
 	Pointer       func(pointer string) error
 	SigningSecret func(format, secret string) error
+	// Header is given the headers of a callback, and those that its authentication
+	// sets. Its error never holds the value.
+	Header func(name, value string) error
+	// TLS reads the files.
+	TLS func(files TLS) error
 }
 
 // A validator holds a decoded Config against the rules that its tags cannot say.
@@ -27,25 +32,20 @@ type validator struct {
 	checks Checks
 }
 
-func (v *validator) validate(c *Config) {
+// validate is given where each store and each callback was found.
+func (v *validator) validate(c *Config, stores, callbacks []place) {
 	v.schedule("schedule", c.Schedule)
-	if len(c.Stores) == 0 {
-		v.fault("stores", "at least one store is required, with its id and order_secret")
+	names := callbackNames(c.Callbacks, callbacks)
+	ids := map[int64]place{}
+	for i, at := range stores {
+		v := validator{report: at.report, checks: v.checks}
+		v.storeID(at, c.Stores[i].ID, ids)
+		v.store(at.path, &c.Stores[i], names)
 	}
-	if len(c.Callbacks) == 0 {
-		v.fault("callbacks", "at least one callback is required, with its url")
-	}
-	names := v.callbackNames(c.Callbacks)
-	ids := map[int64]string{}
-	for i := range c.Stores {
-		path := fmt.Sprintf("stores[%d]", i)
-		v.storeID(path, c.Stores[i].ID, ids)
-		v.store(path, &c.Stores[i], names)
-	}
-	for i := range c.Callbacks {
-		path := fmt.Sprintf("callbacks[%d]", i)
-		v.callback(path, &c.Callbacks[i])
-		v.auth(path, &c.Callbacks[i])
+	for i, at := range callbacks {
+		v := validator{report: at.report, checks: v.checks}
+		v.callback(at.path, &c.Callbacks[i])
+		v.auth(at.path, &c.Callbacks[i])
 	}
 	v.storage(&c.Storage)
 	v.admin(&c.Admin)
@@ -64,40 +64,40 @@ func (v *validator) schedule(path, schedule string) {
 	}
 }
 
-func (v *validator) storeID(path string, id int64, ids map[int64]string) {
-	at := path + ".id"
+func (v *validator) storeID(p place, id int64, ids map[int64]place) {
+	at := join(p.path, "id")
 	if !v.given(at) {
 		v.fault(at, "required: the store's id, a number that Ecwid's control panel shows")
 		return
 	}
 	if first, ok := ids[id]; ok && !v.faulted[at] {
-		v.fault(at, "%d is the id of %s already (line %d)", id, first, v.lineOf(first))
+		v.fault(at, "%d is the id of %s already (line %d)", id, first.from(v.report), first.lineOf(join(first.path, "id")))
 		return
 	}
-	ids[id] = path
+	ids[id] = p
 }
 
-func (v *validator) store(path string, s *Store, callbacks []string) {
-	secret := path + ".order_secret"
+func (v *validator) store(path string, s *Store, callbacks map[string]place) {
+	secret := join(path, "order_secret")
 	switch {
 	case s.OrderSecret.IsZero():
 		v.fault(secret, "required: the store's REST v3 secret token (secret_…) or its legacy Order API secret")
 	case strings.ContainsAny(s.OrderSecret.Reveal(), " \t"):
 		v.fault(secret, "holds a space: copy the secret again, without what surrounds it")
 	}
-	v.plainURL(path+".base_url", s.BaseURL)
-	if s.Schedule != "" && v.given(path+".schedule") {
-		v.schedule(path+".schedule", s.Schedule)
+	v.plainURL(join(path, "base_url"), s.BaseURL)
+	if at := join(path, "schedule"); s.Schedule != "" && v.given(at) {
+		v.schedule(at, s.Schedule)
 	}
-	if at := path + ".reconcile"; s.Reconcile == "" {
+	if at := join(path, "reconcile"); s.Reconcile == "" {
 		v.fault(at, "is empty: write a schedule, such as \"@daily\", or \"off\" to disable it")
 	} else if s.Reconcile != ReconcileOff {
 		v.schedule(at, s.Reconcile)
 	}
-	v.pointers(path+".ignore", s.Ignore)
+	v.pointers(join(path, "ignore"), s.Ignore)
 	for i, name := range s.Callbacks {
-		at := fmt.Sprintf("%s.callbacks[%d]", path, i)
-		if !slices.Contains(callbacks, name) {
+		at := fmt.Sprintf("%s[%d]", join(path, "callbacks"), i)
+		if _, ok := callbacks[name]; !ok {
 			v.fault(at, "there is no callback of that name: %s", theNames(callbacks))
 		} else if slices.Contains(s.Callbacks[:i], name) {
 			v.fault(at, "is in the list already: remove it")
@@ -105,8 +105,8 @@ func (v *validator) store(path string, s *Store, callbacks []string) {
 	}
 }
 
-func theNames(names []string) string {
-	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "" })
+func theNames(callbacks map[string]place) string {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(callbacks)), func(name string) bool { return name == "" })
 	if len(names) == 0 {
 		return "none has a name"
 	}
@@ -141,22 +141,28 @@ func (v *validator) pointers(path string, pointers []string) {
 // callbackName is what paths, commands and metrics labels take without escapes.
 var callbackName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// callbackNames checks the names and returns them.
-func (v *validator) callbackNames(callbacks []Callback) []string {
-	var names []string
+// callbackNames checks the names and returns where each was given first.
+func callbackNames(callbacks []Callback, places []place) map[string]place {
+	first := map[string]place{}
 	for i, c := range callbacks {
-		at := fmt.Sprintf("callbacks[%d].name", i)
-		switch first := slices.Index(names, c.Name); {
+		p := places[i]
+		at := join(p.path, "name")
+		other, taken := first[c.Name]
+		switch {
 		case c.Name == "":
-			v.fault(at, "required when there are several callbacks")
+			p.fault(at, "required when there are several callbacks")
 		case !callbackName.MatchString(c.Name):
-			v.fault(at, "must be letters, digits and . _ -, 64 at most")
-		case first >= 0:
-			v.fault(at, "%s is the name of callbacks[%d] already (line %d)", c.Name, first, v.lineOf(fmt.Sprintf("callbacks[%d]", first)))
+			p.fault(at, "must be letters, digits and . _ -, 64 at most")
+		case taken && p.path == instanceCallback && other.path == instanceCallback:
+			// Their stores have the same id, which is told of those.
+		case taken:
+			p.fault(at, "%s is the name of %s already (line %d)", c.Name, other.from(p.report), other.lineOf(other.path))
 		}
-		names = append(names, c.Name)
+		if !taken {
+			first[c.Name] = p
+		}
 	}
-	return names
+	return first
 }
 
 func (v *validator) callback(path string, c *Callback) {
@@ -165,9 +171,7 @@ func (v *validator) callback(path string, c *Callback) {
 	} else if !hasScheme(c.URL, "http", "https") {
 		v.fault(at, "must begin with http:// or https://")
 	}
-	if !c.Proxy.IsZero() && !hasScheme(c.Proxy, "http", "https", "socks5") {
-		v.fault(path+".proxy", "must begin with http://, https:// or socks5://")
-	}
+	v.proxy(path+".proxy", c.Proxy)
 	for i, t := range c.Events {
 		at := fmt.Sprintf("%s.events[%d]", path, i)
 		if !slices.Contains(event.Types(), t) {
@@ -178,12 +182,48 @@ func (v *validator) callback(path string, c *Callback) {
 	}
 	v.pointers(path+".only_changes", c.OnlyChanges)
 	v.signingSecrets(path+".signing_secret", c)
-	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
-		v.fault(path+".tls", "needs both of cert_file and key_file, or neither")
-	}
+	v.tls(path+".tls", c)
 	if r := c.Retry; (r.First > r.Longest || r.Longest > r.MaxAge) && !v.faultedIn(path+".retry") {
 		v.fault(path+".retry", "first (%s) must be at most longest (%s), and longest at most max_age (%s)",
 			formatDuration(r.First), formatDuration(r.Longest), formatDuration(r.MaxAge))
+	}
+}
+
+func (v *validator) proxy(path string, u URL) {
+	if u.IsZero() {
+		return
+	}
+	parts := u.parsed()
+	if !hasScheme(u, "http", "https", "socks5") {
+		v.fault(path, "must begin with http://, https:// or socks5://")
+	} else if parts.Path != "" && parts.Path != "/" || strings.Contains(u.Reveal(), "?") {
+		v.fault(path, "must end after the host and the port")
+	}
+	if parts.Scheme != "socks5" || parts.User == nil {
+		return
+	}
+	// RFC 1929 has a byte for each length, and none of them is 0.
+	password, _ := parts.User.Password()
+	for _, text := range []string{parts.User.Username(), password} {
+		if text == "" || len(text) > 255 {
+			v.fault(path, "needs a user and a password of 1 to 255 bytes each for socks5, or neither")
+		}
+	}
+}
+
+func (v *validator) tls(path string, c *Callback) {
+	files := c.TLS
+	switch {
+	case files == TLS{}:
+		return
+	case !c.URL.IsZero() && !hasScheme(c.URL, "https"):
+		v.fault(path, "is for a url that begins with https://: correct that, or remove this")
+	case (files.CertFile == "") != (files.KeyFile == ""):
+		v.fault(path, "needs both of cert_file and key_file, or neither")
+	case v.checks.TLS != nil && !v.faultedIn(path):
+		if err := v.checks.TLS(files); err != nil {
+			v.fault(path, "%s", err)
+		}
 	}
 }
 
@@ -210,24 +250,19 @@ func (v *validator) signingSecrets(path string, c *Callback) {
 	}
 }
 
-// ownHeaders are set by the program, or by what carries the POST.
-var ownHeaders = regexp.MustCompile(`(?i)^(webhook-.*|content-type|content-length|user-agent|host|connection|transfer-encoding|trailer|te|upgrade)$`)
-
-var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
-
 // auth checks what a callback is sent besides the event.
 func (v *validator) auth(path string, c *Callback) {
-	authorization := false
+	names := map[string]bool{} // in lower case
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
 		at := join(path+".headers", showKey(name))
-		switch {
-		case !headerName.MatchString(name):
-			v.add(v.lineOf(at), path+".headers", "holds a name that no header can have")
-		case ownHeaders.MatchString(name):
-			v.fault(at, "is set by the program: remove it")
+		v.header(at, name, c.Headers[name])
+		if lower := strings.ToLower(name); names[lower] {
+			v.fault(at, "is given in another case already: the case of a header does not count")
+		} else {
+			names[lower] = true
 		}
-		authorization = authorization || strings.EqualFold(name, "authorization")
 	}
+	v.header(path+".bearer_token", "Authorization", c.BearerToken)
 	if c.BasicAuth.Username == "" && !c.BasicAuth.Password.IsZero() {
 		v.fault(path+".basic_auth.username", "required with a password")
 	}
@@ -235,13 +270,22 @@ func (v *validator) auth(path string, c *Callback) {
 		v.fault(path+".basic_auth.username", "must not hold a colon")
 	}
 	ways := 0
-	for _, used := range []bool{authorization, !c.BearerToken.IsZero(), c.BasicAuth != BasicAuth{}, c.URL.parsed().User != nil} {
+	for _, used := range []bool{names["authorization"], !c.BearerToken.IsZero(), c.BasicAuth != BasicAuth{}, c.URL.parsed().User != nil} {
 		if used {
 			ways++
 		}
 	}
 	if ways > 1 {
 		v.fault(path, "keep one of bearer_token, basic_auth, an Authorization header and a user in the url: each would set the same header")
+	}
+}
+
+func (v *validator) header(path, name string, value Secret) {
+	if v.checks.Header == nil {
+		return
+	}
+	if err := v.checks.Header(name, value.Reveal()); err != nil {
+		v.fault(path, "%s", err)
 	}
 }
 

@@ -1,11 +1,14 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Warnings tells what is valid and yet may not be what was meant, one sentence
 // each.
 func (c *Config) Warnings() []string {
-	var warnings []string
+	warnings := slices.Clone(c.Notes)
 	for i := range c.Stores {
 		s := &c.Stores[i]
 		if s.API == APILegacy && s.Reconcile == ReconcileOff {

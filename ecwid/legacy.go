@@ -73,12 +73,29 @@ func readLegacy(s *scanner) (event.Object, error) {
 	return object, err
 }
 
-// legacyOrder reads one order by way of the list. Only a list that says that it
-// is empty proves the order gone: the parameter also matches vendor numbers.
+// legacyOrder reads one order by way of the list, which shows unfinished orders
+// only when they are asked for. Only lists that say that they are empty prove the
+// order gone; the last one, that its checkout was not completed since the first.
 func (c *Client) legacyOrder(ctx context.Context, id string) (event.Object, error) {
+	for _, status := range []string{"", unfinished, ""} {
+		object, err := c.legacySearch(ctx, id, status)
+		if !errors.Is(err, event.ErrNotFound) {
+			return object, err
+		}
+	}
+	return event.Object{}, fmt.Errorf("%s: %w", opOrder, event.ErrNotFound)
+}
+
+// legacySearch reads one order among those of a status; empty: all but unfinished
+// ones. The list it is told may hold others: the parameter also matches vendor
+// numbers.
+func (c *Client) legacySearch(ctx context.Context, id, status string) (event.Object, error) {
+	params := url.Values{"order": {id}, "limit": {strconv.Itoa(c.PageSize())}}
+	if status != "" {
+		params.Set("statuses", status)
+	}
 	var page orderPage
-	r := request{op: opOrder, path: "/orders", params: url.Values{"order": {id}, "limit": {strconv.Itoa(c.PageSize())}}}
-	_, err := c.get(ctx, r, func(body []byte) error {
+	_, err := c.get(ctx, request{op: opOrder, path: "/orders", params: params}, func(body []byte) error {
 		var err error
 		page, err = readOrders(body, c.dialect, 0)
 		return err
@@ -93,7 +110,7 @@ func (c *Client) legacyOrder(ctx context.Context, id string) (event.Object, erro
 	}
 	switch {
 	case page.total == 0 && page.count == 0:
-		return event.Object{}, fmt.Errorf("%s: %w", opOrder, event.ErrNotFound)
+		return event.Object{}, event.ErrNotFound
 	case len(page.unreadable) > 0:
 		return event.Object{}, c.failure(opOrder, page.unreadable[0].Err)
 	}

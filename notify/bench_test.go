@@ -99,7 +99,7 @@ func bareSender(b *testing.B, url string, posts int) float64 {
 	if err != nil {
 		b.Fatal(err)
 	}
-	body, err := format.Body(e)
+	body, err := format.Body(e, event.Full)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -29,6 +29,9 @@ type Storage interface {
 	Due(ctx context.Context, q event.DueQuery) (due []event.Delivery, next time.Time, err error)
 	Event(ctx context.Context, id string) (event.Event, error)
 	Record(ctx context.Context, results []event.Result) error
+	Pauses(ctx context.Context) ([]event.Pause, error)
+	Pause(ctx context.Context, p event.Pause) error
+	Resume(ctx context.Context, callback string, storeID int64) error
 }
 
 // Options are what a Dispatcher is made of.
@@ -71,7 +74,7 @@ func (a *Attempted) Lag() time.Duration {
 // A Dispatcher delivers what is pending in a storage to its callbacks.
 type Dispatcher struct {
 	options  Options
-	webhooks []*webhook // of callbacks that are not paused
+	webhooks []*webhook
 
 	running atomic.Bool
 	mu      sync.RWMutex
@@ -107,9 +110,7 @@ func NewDispatcher(o Options) (*Dispatcher, error) {
 		if err != nil {
 			return nil, fmt.Errorf("callback %q: %w", c.Name, err)
 		}
-		if !c.Paused {
-			d.webhooks = append(d.webhooks, w)
-		}
+		d.webhooks = append(d.webhooks, w)
 	}
 	return d, nil
 }
@@ -131,6 +132,9 @@ func (d *Dispatcher) Wake(storeID int64) {
 // started has ended when it returns. Its error tells that results could not be
 // recorded; those deliveries are sent again.
 //
+// What a callback refuses is tried again after a while, see Retry. One that accepts
+// nothing is spared: see CallbackState.OpenSince. One that answers 410 is paused.
+//
 // Trouble with the storage does not end Run: it logs each change of it, sends
 // nothing that it could not record, and goes on when the storage does.
 func (d *Dispatcher) Run(ctx context.Context) error {
@@ -139,8 +143,9 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 
 // Drain attempts every delivery that is due when it is called at most once, those
 // that become the oldest of their ordering key meanwhile included, and returns when
-// all have been attempted and recorded, or ctx has ended as in Run. Its error is the
-// storage's: unlike Run it does not wait for a storage that fails.
+// all have been attempted and recorded, or ctx has ended as in Run. It does not wait
+// for a callback that is paused or accepts nothing: what is left stays pending. Its
+// error is the storage's, and unlike Run it does not wait for one that fails.
 func (d *Dispatcher) Drain(ctx context.Context) error {
 	return d.run(ctx, time.Now())
 }
@@ -154,11 +159,19 @@ func (d *Dispatcher) run(ctx context.Context, drainAt time.Time) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 
-	queues := make([]*queue, len(d.webhooks))
-	for i, w := range d.webhooks {
-		queues[i] = newQueue(w, d.options.Storage, d.options.Logger, drainAt)
+	once := !drainAt.IsZero()
+	if err := d.readPauses(ctx, once); err != nil || ctx.Err() != nil {
+		return err
 	}
-	rec := newRecorder(d.options.Storage, d.options.Logger, queues, !drainAt.IsZero())
+	queues := make([]*queue, 0, len(d.webhooks))
+	for _, w := range d.webhooks {
+		if w.callback.Paused {
+			continue // until the configuration changes, which makes another Dispatcher
+		}
+		w.gate.reset(once)
+		queues = append(queues, newQueue(w, d.options.Storage, d.options.Logger, drainAt))
+	}
+	rec := newRecorder(d.options.Storage, d.options.Logger, queues, once)
 	for _, q := range queues {
 		q.recorder = rec
 	}
@@ -177,13 +190,33 @@ func (d *Dispatcher) run(ctx context.Context, drainAt time.Time) error {
 		recorded <- err
 	}()
 
-	err := d.runQueues(ctx, stop, queues, drainAt.IsZero())
+	err := d.runQueues(ctx, stop, queues, !once)
 	close(finished)
 	deadline := time.AfterFunc(lastRecord, giveUp)
 	defer deadline.Stop()
 	err = errors.Join(err, <-recorded)
 	d.closeIdleConnections()
 	return err
+}
+
+// Ping returns when each callback's scheduler of a running Dispatcher has answered.
+// They answer at once, whatever POSTs do, unless one hangs, or the storage that it asks;
+// then Ping returns ctx's error. Without a run nothing answers.
+func (d *Dispatcher) Ping(ctx context.Context) error {
+	d.mu.RLock()
+	queues := d.queues
+	d.mu.RUnlock()
+	if queues == nil {
+		return errors.New("no deliveries are scheduled")
+	}
+	for _, q := range queues {
+		select {
+		case q.pings <- struct{}{}:
+		case <-ctx.Done():
+			return fmt.Errorf("the scheduler of callback %s does not answer: %w", q.webhook.callback.Name, ctx.Err())
+		}
+	}
+	return nil
 }
 
 func (d *Dispatcher) setQueues(queues []*queue) {
@@ -226,9 +259,10 @@ func (d *Dispatcher) runQueues(ctx context.Context, stop func(), queues []*queue
 }
 
 func (d *Dispatcher) closeIdleConnections() {
+	if d.options.Transport != nil {
+		return // not ours
+	}
 	for _, w := range d.webhooks {
-		if t, ok := w.transport.(*http.Transport); ok && d.options.Transport == nil {
-			t.CloseIdleConnections()
-		}
+		w.closeIdleConnections()
 	}
 }

@@ -12,13 +12,19 @@
 // until the earlier one is recorded as delivered or dead. Deliveries of different
 // keys do not wait for each other, nor do stores or callbacks.
 //
+// A callback that accepts nothing is probed, one delivery at a time, and loses
+// nothing. One that answers 410 is paused, as a person can pause one: its deliveries
+// stay pending until it is resumed.
+//
 // # Inside
 //
-//	Wake -> queue -> worker: event -> format -> sign -> POST -> recorder -> queue
+//	Wake -> queue -> gate -> worker: event -> format -> sign -> POST -> recorder -> queue
 //
 // Each callback has a queue, which asks the storage for what is due, store by
-// store in turn, a small page at a time; and up to Concurrency workers, each of
-// which holds one event at a time. One recorder saves the results of all callbacks:
-// those that arrive while it saves some are saved together next. So memory does not
-// grow with the backlog, and throughput does not hang on one disk write a POST.
+// store in turn, a page at a time; a gate, which is shut while the callback is paused
+// and opened for probes alone while its breaker is open; and up to Concurrency workers,
+// each of which holds one event at a time. One recorder saves the results of all
+// callbacks: those that arrive while it saves some are saved together next. So memory
+// does not grow with the backlog, and throughput does not hang on one disk write a
+// POST.
 package notify

@@ -20,17 +20,19 @@ type Format interface {
 	// ContentType is the value of the Content-Type header.
 	ContentType() string
 
-	// Body renders the event. It follows from the event alone, and the same event
+	// Body renders the event, for event.Thin without the object and without the
+	// values that changed. It follows from the arguments alone, and the same event
 	// gives the same bytes for ever, so that a retry and a replay repeat what was
 	// sent first. The JSON that the event holds goes out as it is: it was found to
 	// be valid when it was received. An error means that the event has no form in
 	// this format; another try does not help.
-	Body(e event.Event) ([]byte, error)
+	Body(e event.Event, payload event.Payload) ([]byte, error)
 
-	// Sign sets the format's own headers for one attempt made at that time: those
-	// of the event's id and, when there are keys, the signature of the body. It
-	// keeps neither the body nor the keys.
-	Sign(h http.Header, id string, at time.Time, body []byte, keys [][]byte)
+	// Sign puts what the format adds to a request besides the body into one attempt
+	// made at that time: headers with the event's id and, when there are keys, the
+	// signature; parameters of the URL, which is the request's own. It keeps neither
+	// the body nor the keys.
+	Sign(r *http.Request, e event.Event, at time.Time, body []byte, keys [][]byte)
 
 	// ParseSecret returns the key that a configured secret stands for. Its error
 	// says what form is expected, and never holds the secret.
@@ -38,7 +40,7 @@ type Format interface {
 }
 
 func formats() []Format {
-	return []Format{standardFormat{}, openConnectorsFormat{}}
+	return []Format{standardFormat{}, openConnectorsFormat{}, ecwidFormat{}, cloudEventsFormat{}}
 }
 
 // FormatByName returns the format that the configuration calls by that name. Its
@@ -67,6 +69,14 @@ func CheckSigningSecret(format, secret string) error {
 
 // bodyEnvelope is about what a body holds besides the object, in bytes.
 const bodyEnvelope = 1024
+
+// newBody returns an empty body with room for the event.
+func newBody(e event.Event, payload event.Payload) []byte {
+	if payload == event.Thin {
+		return make([]byte, 0, bodyEnvelope)
+	}
+	return make([]byte, 0, len(e.Raw)+bodyEnvelope)
+}
 
 // The put functions append a literal and then one JSON value to a body, so that a
 // format reads like the document that it writes. Bodies are not marshalled by

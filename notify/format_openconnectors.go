@@ -32,9 +32,10 @@ func (openConnectorsFormat) ContentType() string { return "application/json" }
 
 // Body fills accountId, companyId and userId, which name a customer of Open
 // Connectors and have no counterpart here, with the store's id: a receiver that
-// asks for them finds a positive number that is always the same.
-func (openConnectorsFormat) Body(e event.Event) ([]byte, error) {
-	b := make([]byte, 0, len(e.Raw)+bodyEnvelope)
+// asks for them finds a positive number that is always the same. A thin body lists
+// no orders: the list stays, for a receiver that goes through it.
+func (openConnectorsFormat) Body(e event.Event, payload event.Payload) ([]byte, error) {
+	b := newBody(e, payload)
 	b = putText(b, `{"severity":"medium","createdDate":`, e.DetectedAt.UTC().Format(javaDate))
 	b = putInt(b, `,"topic":"instance-`, e.Store.ID)
 	b = putText(b, `-`+elementKey+`-events","action":"create","id":`, notificationID(e.ID))
@@ -46,7 +47,10 @@ func (openConnectorsFormat) Body(e event.Event) ([]byte, error) {
 	b = putText(b, `,"instanceName":`, e.Store.Name)
 	b = putTexts(b, `,"instanceTags":`, e.Store.Tags)
 	b = putText(b, `,"raw":{`, e.Resource)
-	b = putJSON(b, `:[`, e.Raw)
+	b = append(b, ":["...)
+	if payload != event.Thin {
+		b = putJSON(b, "", e.Raw)
+	}
 	b = putInt(b, `],"pollDate":`, e.DetectedAt.UnixMilli())
 	b = putText(b, `,"objectType":`, e.Resource)
 	b = putInt(b, `},"userId":`, e.Store.ID)

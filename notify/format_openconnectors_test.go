@@ -39,10 +39,7 @@ func publishedEvent(t *testing.T) event.Event {
 
 func TestNotificationHasTheKeysOrderAndTypesOfThePublishedOne(t *testing.T) {
 	t.Parallel()
-	body, err := formatNamed(t, "openconnectors").Body(publishedEvent(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	body := bodyOf(t, "openconnectors", publishedEvent(t), event.Full)
 	const object = "/message/raw/orders/0"
 	want, got := outline(t, publishedNotification(t), object), outline(t, body, object)
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -54,10 +51,7 @@ func TestNotificationHasTheKeysOrderAndTypesOfThePublishedOne(t *testing.T) {
 // out as it was published, forms of dates included.
 func TestNotificationHasTheValuesOfThePublishedOne(t *testing.T) {
 	t.Parallel()
-	body, err := formatNamed(t, "openconnectors").Body(publishedEvent(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	body := bodyOf(t, "openconnectors", publishedEvent(t), event.Full)
 	want, got := decodeBody[notification](t, publishedNotification(t)), decodeBody[notification](t, body)
 
 	checkNotificationID(t, got.ID)
@@ -82,10 +76,7 @@ func TestNotificationDateIsJavas(t *testing.T) {
 	for want, detected := range cases {
 		e := sampleEvents(t)[0].event
 		e.DetectedAt = detected
-		body, err := formatNamed(t, "openconnectors").Body(e)
-		if err != nil {
-			t.Fatal(err)
-		}
+		body := bodyOf(t, "openconnectors", e, event.Full)
 		if got := decodeBody[notification](t, body).CreatedDate; got != want {
 			t.Errorf("createdDate of %v is %q, want %q", detected, got, want)
 		}
@@ -95,10 +86,7 @@ func TestNotificationDateIsJavas(t *testing.T) {
 func TestNotificationIDFollowsFromTheEventIDAlone(t *testing.T) {
 	t.Parallel()
 	idOf := func(e event.Event) string {
-		body, err := formatNamed(t, "openconnectors").Body(e)
-		if err != nil {
-			t.Fatal(err)
-		}
+		body := bodyOf(t, "openconnectors", e, event.Full)
 		return decodeBody[notification](t, body).ID
 	}
 	first := sampleEvents(t)[1].event

@@ -3,8 +3,10 @@ package notify_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -18,7 +20,13 @@ import (
 	"github.com/ecwid-events/ecwid-events/notify"
 )
 
-var updateGolden = flag.Bool("update", false, "write the golden files of notify instead of comparing with them")
+var addGolden = flag.Bool("add", false, "write those golden files of notify that are missing")
+
+// formatNames lists every format, and payloads every payload.
+var (
+	formatNames = []string{"standard", "openconnectors", "ecwid", "cloudevents"}
+	payloads    = []event.Payload{event.Full, event.Thin}
+)
 
 func formatNamed(t testing.TB, name string) notify.Format {
 	t.Helper()
@@ -100,7 +108,27 @@ func sampleEvents(t testing.TB) []namedEvent {
 	deleted.Sequence, deleted.Version = math.MaxInt64, 12
 	deleted.Raw = sampleOrders(t, "legacy-orders.json")[0]
 
-	return []namedEvent{{"created", created}, {"updated", updated}, {"updated-unknown", unknown}, {"deleted", deleted}}
+	legacy := deleted
+	legacy.ID = "evt_b0b1b2b3b4b5b6b7b8b9babbbcbdbebfb0b1b2b3b4b5b6b7b8b9babbbcbdbebf"
+	legacy.Type, legacy.InternalID = event.OrderUpdated, 124
+	legacy.Sequence, legacy.Version = 2, 2
+	legacy.Changes = []event.Change{{Path: "/paymentStatus", Old: []byte(`"QUEUED"`), New: []byte(`"ACCEPTED"`)}}
+
+	reopened := created
+	reopened.ID = "evt_c0c1c2c3c4c5c6c7c8c9cacbcccdcecfc0c1c2c3c4c5c6c7c8c9cacbcccdcecf"
+	reopened.Time = time.Date(2024, 9, 4, 7, 26, 24, 0, time.UTC)
+	reopened.DetectedAt = time.Date(2024, 9, 5, 0, 0, 0, 0, time.UTC)
+	reopened.Sequence, reopened.Version = 99, 4
+
+	return []namedEvent{
+		{"created", created},
+		{"updated", updated},
+		{"updated-unknown", unknown},
+		{"deleted", deleted},
+		{"updated-legacy", legacy},
+		{"reopened", reopened},
+		{"test", notify.TestEvent(time.Date(2026, 11, 23, 6, 31, 2, 345_678_901, time.UTC))},
+	}
 }
 
 // A golden file that changes breaks the promise that a retry and a replay are the
@@ -108,29 +136,53 @@ func sampleEvents(t testing.TB) []namedEvent {
 // must come out of every later one. Add files; do not change those that are there.
 func TestBodyIsTheSameInEveryRelease(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"standard", "openconnectors"} {
+	for _, name := range formatNames {
 		for _, sample := range sampleEvents(t) {
-			t.Run(name+"/"+sample.name, func(t *testing.T) {
-				t.Parallel()
-				got, err := formatNamed(t, name).Body(sample.event)
-				if err != nil {
-					t.Fatal(err)
-				}
-				path := filepath.Join("testdata", "golden", name, sample.name+".json")
-				if *updateGolden {
-					if err := os.WriteFile(path, got, 0o600); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(string(want), string(got)); diff != "" {
-					t.Errorf("body differs from %s (-want +got):\n%s", path, diff)
-				}
-				checkFacts(t, name, got, sample.event)
-			})
+			for _, payload := range payloads {
+				file := sample.name + map[event.Payload]string{event.Full: "", event.Thin: ".thin"}[payload] + ".json"
+				t.Run(name+"/"+file, func(t *testing.T) {
+					t.Parallel()
+					got := bodyOf(t, name, sample.event, payload)
+					checkGolden(t, filepath.Join("testdata", "golden", name, file), got)
+					checkFacts(t, name, payload, got, sample.event)
+				})
+			}
+		}
+	}
+}
+
+func bodyOf(t testing.TB, format string, e event.Event, payload event.Payload) []byte {
+	t.Helper()
+	body, err := formatNamed(t, format).Body(e, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+func checkGolden(t *testing.T, path string, got []byte) {
+	t.Helper()
+	if _, err := os.Stat(path); *addGolden && errors.Is(err, fs.ErrNotExist) {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("body differs from %s (-want +got):\n%s", path, diff)
+	}
+}
+
+// A delivery that an earlier release stored names no payload.
+func TestPayloadIsFullUnlessItIsThin(t *testing.T) {
+	t.Parallel()
+	for _, name := range formatNames {
+		e := sampleEvents(t)[1].event
+		if diff := cmp.Diff(bodyOf(t, name, e, event.Full), bodyOf(t, name, e, "")); diff != "" {
+			t.Errorf("%s (-full +unnamed):\n%s", name, diff)
 		}
 	}
 }
@@ -138,17 +190,11 @@ func TestBodyIsTheSameInEveryRelease(t *testing.T) {
 func TestBodyDoesNotDependOnTheTimeZone(t *testing.T) {
 	t.Parallel()
 	east := time.FixedZone("east", 14*60*60)
-	for _, name := range []string{"standard", "openconnectors"} {
+	for _, name := range formatNames {
 		e := sampleEvents(t)[0].event
-		want, err := formatNamed(t, name).Body(e)
-		if err != nil {
-			t.Fatal(err)
-		}
+		want := bodyOf(t, name, e, event.Full)
 		e.Time, e.DetectedAt = e.Time.In(east), e.DetectedAt.In(east)
-		got, err := formatNamed(t, name).Body(e)
-		if err != nil {
-			t.Fatal(err)
-		}
+		got := bodyOf(t, name, e, event.Full)
 		if diff := cmp.Diff(string(want), string(got)); diff != "" {
 			t.Errorf("%s (-UTC +east):\n%s", name, diff)
 		}
@@ -179,16 +225,14 @@ func TestBodyKeepsTheObjectAndEscapesTheRest(t *testing.T) {
 		"a time before 1970":         func(e *event.Event) { e.DetectedAt = time.Date(1969, 12, 31, 23, 59, 59, 999_000_000, time.UTC) },
 	}
 	for title, change := range cases {
-		for _, name := range []string{"standard", "openconnectors"} {
+		for _, name := range formatNames {
 			t.Run(name+"/"+title, func(t *testing.T) {
 				t.Parallel()
 				e := sampleEvents(t)[1].event
 				change(&e)
-				body, err := formatNamed(t, name).Body(e)
-				if err != nil {
-					t.Fatal(err)
+				for _, payload := range payloads {
+					checkFacts(t, name, payload, bodyOf(t, name, e, payload), e)
 				}
-				checkFacts(t, name, body, e)
 			})
 		}
 	}
@@ -197,24 +241,25 @@ func TestBodyKeepsTheObjectAndEscapesTheRest(t *testing.T) {
 func TestBodyDoesNotEscapeHTML(t *testing.T) {
 	t.Parallel()
 	e := sampleEvents(t)[0].event
-	e.Store.Name = "<A&B>\u2028"
-	for _, name := range []string{"standard", "openconnectors"} {
-		body, err := formatNamed(t, name).Body(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Contains(body, []byte(`"<A&B>`+"\u2028\"")) {
-			t.Errorf("%s: the name is escaped: %s", name, body[:300])
+	e.ObjectID = "<A&B>\u2028"
+	for _, name := range formatNames {
+		if body := bodyOf(t, name, e, event.Full); !bytes.Contains(body, []byte(`"<A&B>`+"\u2028\"")) {
+			t.Errorf("%s: the order's id is escaped: %s", name, body[:150])
 		}
 	}
 }
 
 func TestFormatByName(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"standard", "openconnectors"} {
+	for name, contentType := range map[string]string{
+		"standard":       "application/json",
+		"openconnectors": "application/json",
+		"ecwid":          "application/json; charset=UTF-8",
+		"cloudevents":    "application/cloudevents+json",
+	} {
 		f := formatNamed(t, name)
-		if f.Name() != name || f.ContentType() != "application/json" {
-			t.Errorf("FormatByName(%q) is %q with content type %q", name, f.Name(), f.ContentType())
+		if f.Name() != name || f.ContentType() != contentType {
+			t.Errorf("FormatByName(%q) is %q with content type %q, want %q", name, f.Name(), f.ContentType(), contentType)
 		}
 	}
 	for _, name := range []string{"", "Standard", "xml"} {
@@ -222,7 +267,7 @@ func TestFormatByName(t *testing.T) {
 		if err == nil {
 			t.Fatalf("FormatByName(%q) = %q, want an error", name, f.Name())
 		}
-		for _, want := range []string{fmt.Sprintf("%q", name), "standard", "openconnectors"} {
+		for _, want := range append(formatNames, fmt.Sprintf("%q", name)) {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("error %q does not hold %s", err, want)
 			}
@@ -230,14 +275,23 @@ func TestFormatByName(t *testing.T) {
 	}
 }
 
+// A receiver that passes over ids that it has had must not pass over a test.
+func TestTestEventsDiffer(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	if a, b := notify.TestEvent(now).ID, notify.TestEvent(now.Add(1)).ID; a == b {
+		t.Errorf("two test events have the id %s", a)
+	}
+}
+
 func BenchmarkBody(b *testing.B) {
-	for _, name := range []string{"standard", "openconnectors"} {
+	for _, name := range formatNames {
 		b.Run(name, func(b *testing.B) {
 			f, e := formatNamed(b, name), sampleEvents(b)[1].event
 			b.SetBytes(int64(len(e.Raw)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := f.Body(e); err != nil {
+				if _, err := f.Body(e, event.Full); err != nil {
 					b.Fatal(err)
 				}
 			}

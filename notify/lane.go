@@ -2,6 +2,7 @@ package notify
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/ecwid-events/ecwid-events/event"
@@ -16,6 +17,9 @@ type lane struct {
 	ask time.Time
 	// page holds what the storage has returned and nobody has taken yet.
 	page []event.Delivery
+	read time.Time // when page was read
+	// woken tells that the store may have deliveries that were never attempted.
+	woken bool
 	// open counts deliveries taken that are not recorded yet.
 	open    int
 	trouble trouble
@@ -30,11 +34,27 @@ type trouble struct {
 	text     string // of the last
 }
 
+// again counts another failure. It returns how long to wait before the storage is
+// asked again, and whether the error is another than the last one.
+func (t *trouble) again(err error) (wait time.Duration, isNew bool) {
+	t.failures++
+	text := err.Error()
+	isNew = text != t.text
+	t.text = text
+	return storageRetry(t.failures), isNew
+}
+
 // askBy makes sure that the storage is asked at that time at the latest.
 func (l *lane) askBy(t time.Time) {
 	if l.ask.IsZero() || t.Before(l.ask) {
 		l.ask = t
 	}
+}
+
+// forget drops what was read, so that it is read again from that time on.
+func (l *lane) forget(now time.Time) {
+	l.page = nil
+	l.askBy(now)
 }
 
 // lanes holds the lanes of a queue: those with something to do now take turns, the
@@ -84,11 +104,25 @@ func (ls *lanes) wakeDue(now time.Time) {
 	}
 }
 
+// askAll makes sure that all lanes are asked at that time at the latest.
+func (ls *lanes) askAll(now time.Time) {
+	for _, l := range ls.byStore {
+		l.askBy(now)
+		ls.place(l, now)
+	}
+}
+
 // nextTurn takes the lane whose turn it is, nil when none has anything to do now.
+// With wokenFirst it is the turn of the first that has been woken, if there is one.
 // The caller places it again.
-func (ls *lanes) nextTurn() *lane {
+func (ls *lanes) nextTurn(wokenFirst bool) *lane {
 	if len(ls.turns) == 0 {
 		return nil
+	}
+	if wokenFirst {
+		if i := slices.IndexFunc(ls.turns, func(l *lane) bool { return l.woken }); i > 0 {
+			ls.turns[0], ls.turns[i] = ls.turns[i], ls.turns[0]
+		}
 	}
 	l := ls.turns[0]
 	ls.turns[0] = nil

@@ -14,6 +14,10 @@ const (
 	msgReadFailed       = "delivery.read_failed"
 	msgDeliveryGone     = "delivery.gone"
 	msgStorageRecovered = "delivery.storage_recovered"
+	msgCallbackOpened   = "callback.opened"
+	msgCallbackClosed   = "callback.closed"
+	msgCallbackGone     = "callback.gone"
+	msgPauseFailed      = "callback.pause_failed"
 )
 
 // The fields of the log lines.
@@ -33,6 +37,9 @@ const (
 	keyLag         = "lag_ms"
 	keyAttempts    = "attempts"
 	keyPosition    = "position"
+	keyFailures    = "failures"
+	keyNextProbe   = "next_probe"
+	keyHint        = "hint"
 )
 
 // report logs an attempt and passes it on. The line holds nothing of the body, the
@@ -85,4 +92,20 @@ func attemptFields(a *Attempted) []zap.Field {
 		fields = append(fields, zap.Int64(keyLag, lag.Milliseconds()))
 	}
 	return fields
+}
+
+// logPassing tells what the attempts at a callback have changed for it.
+func (q *queue) logPassing(p passing) {
+	switch p {
+	case passedBy:
+	case breakerOpened:
+		s := q.webhook.gate.state()
+		q.logger.Warn(msgCallbackOpened, zap.Int(keyFailures, s.Failures), zap.String(keyErrorClass, s.LastError),
+			zap.String(keyDetail, s.LastDetail), zap.Time(keyNextProbe, s.NextProbe.UTC()))
+	case breakerClosed:
+		q.logger.Info(msgCallbackClosed)
+	case callbackGone:
+		q.logger.Error(msgCallbackGone, zap.String(keyHint, "it answered 410 and is paused; its events are kept. "+
+			"When it wants them again: ecwid-events callbacks resume "+q.webhook.callback.Name))
+	}
 }

@@ -1,8 +1,6 @@
 package notify_test
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +23,27 @@ func TestNewDispatcherRefuses(t *testing.T) {
 		"an unknown format":     {func(c *notify.Callback) { c.Format = "xml" }, "format"},
 		"a malformed secret":    {func(c *notify.Callback) { c.SigningSecrets = []string{secret} }, "signing secret 1"},
 		"an unknown event type": {func(c *notify.Callback) { c.Events = []event.Type{"order.eaten"} }, "order.eaten"},
+		"an unknown payload":    {func(c *notify.Callback) { c.Payload = "Full" }, "full or thin"},
+		"an unknown ordering":   {func(c *notify.Callback) { c.Ordering = "store" }, "object, callback or none"},
+		"every change":          {func(c *notify.Callback) { c.OnlyChanges = []event.Pattern{{}} }, "whole document"},
+		"a header of its own":   {func(c *notify.Callback) { c.Headers = map[string]string{"webhook-id": secret} }, "set by the program"},
+		"a header with a break": {func(c *notify.Callback) { c.Headers = map[string]string{"X-A": secret + "\r\nX-B: c"} }, "line break"},
+		"a header in two cases": {func(c *notify.Callback) { c.Headers = map[string]string{"X-A": secret, "x-a": "b"} }, "another case"},
+		"a token with a break":  {func(c *notify.Callback) { c.BearerToken = secret + "\n" }, "bearer token"},
+		"a user with a colon":   {func(c *notify.Callback) { c.Username = "a:" + secret }, "colon"},
+		"a password alone":      {func(c *notify.Callback) { c.Password = secret }, "user name"},
+		"a token and a user":    {func(c *notify.Callback) { c.BearerToken, c.Username = secret, "u" }, "keep one"},
+		"a header and a user": {func(c *notify.Callback) {
+			c.Headers, c.URL = map[string]string{"authorization": secret}, "http://u@a.test"
+		}, "keep one"},
+		"files without https":   {func(c *notify.Callback) { c.TLS.CAFile = "ca.pem" }, "https://"},
+		"another proxy":         {func(c *notify.Callback) { c.Proxy = "ftp://u:" + secret + "@a.test" }, "proxy: the URL must begin"},
+		"a malformed proxy":     {func(c *notify.Callback) { c.Proxy = "http://u:" + secret + "@a.test:port" }, "proxy: the URL is malformed"},
+		"a proxy without host":  {func(c *notify.Callback) { c.Proxy = "http://u:" + secret + "@" }, "proxy: the URL names no host"},
+		"a proxy with a path":   {func(c *notify.Callback) { c.Proxy = "http://a.test/" + secret }, "proxy: the URL must end"},
+		"a proxy with a query":  {func(c *notify.Callback) { c.Proxy = "http://a.test?" + secret }, "proxy: the URL must end"},
+		"half of a SOCKS5 user": {func(c *notify.Callback) { c.Proxy = "socks5://" + secret + "@a.test" }, "1 to 255 bytes"},
+		"a long SOCKS5 user":    {func(c *notify.Callback) { c.Proxy = "socks5://" + strings.Repeat("u", 256) + ":" + secret + "@a.test" }, "1 to 255 bytes"},
 		"no timeout":            {func(c *notify.Callback) { c.Timeout = 0 }, "timeout"},
 		"no concurrency":        {func(c *notify.Callback) { c.Concurrency = 0 }, "concurrency"},
 		"no first wait":         {func(c *notify.Callback) { c.Retry.First = 0 }, "retry.first"},
@@ -53,47 +72,5 @@ func TestNewDispatcherRefuses(t *testing.T) {
 		if _, err := notify.NewDispatcher(o); err == nil {
 			t.Errorf("%s: no error", name)
 		}
-	}
-}
-
-func TestRoute(t *testing.T) {
-	t.Parallel()
-	callbacks := []notify.Callback{
-		{Name: "all", Format: "standard"},
-		{Name: "deletions", Format: "openconnectors", Events: []event.Type{event.OrderDeleted}},
-		{Name: "paused", Format: "standard", Paused: true},
-	}
-	byStore := map[int64][]string{1: {"deletions", "paused"}, 2: {}}
-	for name, tc := range map[string]struct {
-		store int64
-		typ   event.Type
-		want  []string
-	}{
-		"a store without names sends to all":      {3, event.OrderDeleted, []string{"all", "deletions", "paused"}},
-		"so does one with an empty list":          {2, event.OrderDeleted, []string{"all", "deletions", "paused"}},
-		"a store with names sends to those":       {1, event.OrderDeleted, []string{"deletions", "paused"}},
-		"a callback gets the types that it wants": {3, event.OrderUpdated, []string{"all", "paused"}},
-		"both restrict":                           {1, event.OrderCreated, []string{"paused"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			e := version(tc.store, "N1", 1)
-			e.Type = tc.typ
-			var got []string
-			for _, d := range notify.Route(callbacks, byStore)(e) {
-				got = append(got, d.Callback)
-				want := event.Delivery{
-					Callback: d.Callback, EventID: e.ID, StoreID: tc.store, Resource: "orders", ObjectID: "N1",
-					OrderingKey: fmt.Sprintf("orders/%d/N1", tc.store), Format: d.Format,
-					State: event.Pending, NextAttempt: e.DetectedAt,
-				}
-				if d != want {
-					t.Errorf("got %+v, want %+v", d, want)
-				}
-			}
-			if !slices.Equal(got, tc.want) {
-				t.Errorf("got deliveries for %v, want %v", got, tc.want)
-			}
-		})
 	}
 }

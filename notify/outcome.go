@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -16,6 +18,8 @@ import (
 
 // The words of event.Attempt.Error. They are also fit for a metrics label.
 const (
+	ErrorAddress  = "address"  // the host's address is one that nothing is sent to
+	ErrorProxy    = "proxy"    // the proxy could not be used, or refused
 	ErrorDNS      = "dns"      // the host's name could not be resolved
 	ErrorConnect  = "connect"  // no connection: refused, unreachable
 	ErrorTLS      = "tls"      // no secure connection: certificate, version
@@ -54,7 +58,7 @@ func judgeAnswer(status int, h http.Header, response []byte, now time.Time) outc
 		o.detail = "redirects are not followed: the callback's url must be the final address"
 	default:
 		o.class = ErrorStatus
-		o.detail = http.StatusText(status)
+		o.detail = cmp.Or(http.StatusText(status), "a status that is not registered")
 	}
 	wait, capped := retryAfter(h, now)
 	o.retryAfter = wait
@@ -64,27 +68,47 @@ func judgeAnswer(status int, h http.Header, response []byte, now time.Time) outc
 	return o
 }
 
-// judgeError classifies a request that got no answer. The text of an unknown error
-// is left out: it may quote what the receiver sent.
-func judgeError(err error) outcome {
-	class, detail := ErrorProtocol, "the answer is not valid HTTP"
-	var dns *net.DNSError
-	var op *net.OpError
-	var timeout net.Error
-	switch {
-	case errors.As(err, &dns):
-		class, detail = ErrorDNS, dns.Error()
-	case isTLS(err):
-		class, detail = ErrorTLS, err.Error()
-	case errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &timeout) && timeout.Timeout()):
-		class, detail = ErrorTimeout, "no connection in time"
-	case errors.As(err, &op) && op.Op == "dial":
-		class, detail = ErrorConnect, op.Error()
-	case isReset(err):
-		class, detail = ErrorReset, "the connection broke before the answer"
+// judgeError classifies a request that got no answer. byProxy tells that it had not
+// come further than the proxy. The text of an unknown error is left out: it may quote
+// what the receiver sent.
+func judgeError(err error, byProxy bool) outcome {
+	class, detail := classify(err)
+	if byProxy && class != ErrorAddress {
+		class, detail = ErrorProxy, proxyDetail(detail)
 	}
 	return outcome{class: class, detail: clip(detail, maxDetail)}
 }
+
+func classify(err error) (class, detail string) {
+	var refused *addressError
+	var proxy *proxyError
+	var dns *net.DNSError
+	var op *net.OpError
+	var timeout net.Error
+	isOp := errors.As(err, &op)
+	switch {
+	case errors.As(err, &refused):
+		return ErrorAddress, refused.Error()
+	case errors.As(err, &proxy):
+		return ErrorProxy, proxy.Error()
+	case errors.As(err, &dns):
+		return ErrorDNS, dns.Error()
+	case isTLS(err):
+		return ErrorTLS, err.Error()
+	case err.Error() == "http2: client conn could not be established": // it has no exported type
+		return ErrorTLS, "the connection was ended just after the handshake: a callback that asks for a client certificate does that (tls.cert_file)"
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
+		return ErrorTimeout, "no connection in time"
+	case isOp && (op.Op == "dial" || op.Op == "proxyconnect" || op.Op == "socks connect"):
+		return ErrorConnect, op.Error()
+	case isReset(err):
+		return ErrorReset, "the connection broke before the answer"
+	}
+	return ErrorProtocol, "the answer is not valid HTTP"
+}
+
+// proxyDetail is the detail of a failure that is the proxy's.
+func proxyDetail(detail string) string { return "the proxy: " + detail }
 
 func isTLS(err error) bool {
 	var certificate *tls.CertificateVerificationError
@@ -97,7 +121,19 @@ func isTLS(err error) bool {
 
 func isReset(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
-		errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, net.ErrClosed)
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, net.ErrClosed) ||
+		isResetHTTP2(err.Error())
+}
+
+// isResetHTTP2 tells that a connection or a stream of HTTP/2 was ended. Those errors
+// of net/http have no exported types.
+func isResetHTTP2(text string) bool {
+	for _, start := range []string{"stream error: ", "http2: server sent GOAWAY", "http2: client connection lost", "http2: client connection force closed"} {
+		if strings.HasPrefix(text, start) {
+			return true
+		}
+	}
+	return false
 }
 
 // timedOut is the outcome of an attempt that the callback's timeout ended. status

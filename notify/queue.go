@@ -1,20 +1,20 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"github.com/ecwid-events/ecwid-events/event"
 )
 
 const (
-	// pagesAhead times the concurrency is how many deliveries a queue reads ahead.
-	pagesAhead = 4
-
 	// minOpen and openPerWorker bound the deliveries of a callback that are being
 	// attempted or not recorded yet. That many may be repeated after a kill.
 	minOpen       = 256
@@ -37,21 +37,31 @@ type queue struct {
 	storage  Storage
 	recorder *recorder
 	logger   *zap.Logger
+	limiter  *rate.Limiter // nil: no limit
+	// concurrency is the most workers.
+	concurrency int
 	// drainAt, when set, is the time as of which the queue asks for what is due;
 	// it ends when that is done.
 	drainAt time.Time
 
 	lanes lanes
-	// known tells that the stores with pending deliveries have been read.
-	known bool
+	// known tells that the stores with pending deliveries have been read, and searched
+	// that they have been read once.
+	known, searched bool
 	// open holds the positions of what has been taken and is not recorded yet.
 	open map[uint64]struct{}
 	head *event.Delivery // the next to attempt; nil when there is none now
 	held bool            // see inbox
+	// shut is how long no attempt may begin, and probing that the next one is a
+	// probe: see gate.wait.
+	shut    time.Duration
+	probing bool
+	looked  time.Time // when the loop went round last
 
 	workers sync.WaitGroup
 	started int // workers
-	jobs    chan event.Delivery
+	jobs    chan job
+	pings   chan struct{} // see Dispatcher.Ping
 
 	// search is the trouble with reading known, and searchAt when that may be tried
 	// again.
@@ -63,23 +73,38 @@ type queue struct {
 	inbox inbox
 }
 
+// A job is an attempt to make.
+type job struct {
+	delivery event.Delivery
+	probe    bool
+}
+
 // An inbox takes what others tell a queue. None of them ever waits for the queue.
 type inbox struct {
 	mu       sync.Mutex
 	woken    map[int64]struct{}
 	recorded []attempted
-	held     bool          // nothing can be recorded, so nothing is to be sent
-	news     chan struct{} // holds one token when there is something
+	refused  []event.Delivery // taken by a worker when no attempt might begin
+	failed   error            // of the storage
+	held     bool             // nothing can be recorded, so nothing is to be sent
+	news     chan struct{}    // holds one token when there is something
 }
 
 func newQueue(w *webhook, storage Storage, logger *zap.Logger, drainAt time.Time) *queue {
+	concurrency := w.callback.Concurrency
+	if w.callback.Ordering == OrderByCallback {
+		concurrency = 1 // also for what was detected under another ordering, or is replayed
+	}
 	return &queue{
-		webhook: w, storage: storage, drainAt: drainAt,
-		logger: logger.With(zap.String(keyCallback, w.callback.Name)),
-		lanes:  newLanes(),
-		open:   make(map[uint64]struct{}),
-		jobs:   make(chan event.Delivery),
-		inbox:  inbox{news: make(chan struct{}, 1)},
+		webhook: w, storage: storage, drainAt: drainAt, concurrency: concurrency,
+		logger:  logger.With(zap.String(keyCallback, w.callback.Name)),
+		limiter: newLimiter(w.callback.RateLimit),
+		lanes:   newLanes(),
+		open:    make(map[uint64]struct{}),
+		looked:  time.Now(),
+		jobs:    make(chan job),
+		pings:   make(chan struct{}),
+		inbox:   inbox{news: make(chan struct{}, 1)},
 	}
 }
 
@@ -107,28 +132,36 @@ func (q *queue) hold(held bool) {
 	signal(q.inbox.news)
 }
 
+// nudge makes the queue look at its webhook's gate again.
+func (q *queue) nudge() { signal(q.inbox.news) }
+
 // run hands deliveries to the workers until ctx ends, and returns when the workers
 // have finished what they had begun. attempts ends what takes too long. A queue
 // that drains returns when nothing is left to do, with the storage's first error.
 func (q *queue) run(ctx, attempts context.Context) error {
-	defer q.workers.Wait()
-	defer close(q.jobs)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		q.readInbox()
-		q.choose(ctx)
+		wasProbing := q.probing
+		now := q.look()
+		if q.shut > 0 || q.probing != wasProbing {
+			q.putBack()
+		}
+		if q.shut == 0 {
+			q.choose(ctx)
+		}
 		if q.drained() {
 			break
 		}
-		var jobs chan<- event.Delivery
-		var next event.Delivery
-		if q.head != nil && !q.held {
-			jobs, next = q.jobs, *q.head
+		pace := q.pace(now)
+		var jobs chan<- job
+		var next job
+		if q.head != nil && !q.held && pace == 0 {
+			jobs, next = q.jobs, job{*q.head, q.probing}
 			q.startWorker(attempts)
 		}
 		var alarm <-chan time.Time
-		if wait := q.nap(); wait > 0 {
+		if wait := q.nap(pace); wait > 0 {
 			timer.Reset(wait)
 			alarm = timer.C
 		}
@@ -136,51 +169,131 @@ func (q *queue) run(ctx, attempts context.Context) error {
 		case <-ctx.Done():
 		case jobs <- next:
 			q.head = nil
+			q.sent()
 		case <-q.inbox.news:
+		case <-q.pings:
 		case <-alarm:
 		}
 	}
+	close(q.jobs)
+	q.workers.Wait()
+	q.readInbox() // a worker may have failed last
 	return q.failed
 }
 
 // startWorker starts another worker unless all run. An idle callback has none.
 func (q *queue) startWorker(attempts context.Context) {
-	if q.started == q.webhook.callback.Concurrency {
+	if q.started == q.concurrency {
 		return
 	}
 	q.started++
 	q.workers.Go(func() {
-		for d := range q.jobs {
-			result := q.webhook.attempt(attempts, d)
-			q.recorder.add(attempted{queue: q, storeID: d.StoreID, result: result})
+		for j := range q.jobs {
+			q.work(attempts, j)
 		}
 	})
 }
 
+// work makes one attempt, unless the gate has shut since the queue looked.
+func (q *queue) work(ctx context.Context, j job) {
+	if !q.webhook.gate.begin(j.probe) {
+		q.inbox.mu.Lock()
+		q.inbox.refused = append(q.inbox.refused, j.delivery)
+		q.inbox.mu.Unlock()
+		signal(q.inbox.news)
+		return
+	}
+	result, change := q.webhook.attempt(ctx, j.delivery)
+	q.recorder.add(attempted{queue: q, delivery: j.delivery, result: result})
+	q.logPassing(change)
+	if change == callbackGone {
+		q.keepPause(ctx)
+	}
+}
+
+// keepPause makes the pause of a callback that is gone durable. The storage is asked
+// until it does, ctx ends, or somebody resumes; meanwhile the pause holds in memory.
+func (q *queue) keepPause(ctx context.Context) {
+	var seen trouble
+	for {
+		err := q.webhook.savePause(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if !q.drainAt.IsZero() {
+			q.inbox.mu.Lock()
+			q.inbox.failed = err
+			q.inbox.mu.Unlock()
+			return
+		}
+		wait, isNew := seen.again(err)
+		if isNew {
+			q.logger.Error(msgPauseFailed, zap.Error(err))
+		}
+		pause(ctx, nil, wait)
+	}
+}
+
+// look takes in what has happened since the loop went round last, and returns the
+// time.
+func (q *queue) look() time.Time {
+	q.readInbox()
+	now := time.Now()
+	if setBack(q.looked, now) {
+		q.lanes.askAll(q.now())
+	}
+	q.looked = now
+	q.shut, q.probing = q.webhook.gate.wait(now)
+	if q.probing && q.shut == 0 && (len(q.open) > 1 || (len(q.open) == 1 && q.head == nil)) {
+		q.shut = untilNews // one at a time, and recorded before the next
+	}
+	return now
+}
+
 func (q *queue) readInbox() {
 	q.inbox.mu.Lock()
-	woken, recorded := q.inbox.woken, q.inbox.recorded
-	q.inbox.woken, q.inbox.recorded = nil, nil
+	woken, recorded, refused := q.inbox.woken, q.inbox.recorded, q.inbox.refused
+	q.inbox.woken, q.inbox.recorded, q.inbox.refused = nil, nil, nil
 	q.held = q.inbox.held
+	if q.failed == nil {
+		q.failed = q.inbox.failed
+	}
 	q.inbox.mu.Unlock()
 
 	now := q.now()
+	across := q.webhook.callback.Ordering == OrderByCallback
 	for storeID := range woken {
 		l := q.lanes.of(storeID)
+		l.woken = true
 		l.askBy(now)
 		q.lanes.place(l, now)
-	}
-	for _, a := range recorded {
-		delete(q.open, a.result.Position)
-		l := q.lanes.of(a.storeID)
-		l.open--
-		if a.result.State == event.Pending {
-			l.askBy(a.result.NextAttempt)
-		} else {
-			l.askBy(now) // for the next delivery of its ordering key
+		if across {
+			q.known = false
 		}
-		q.lanes.place(l, now)
 	}
+	for i := range recorded {
+		a := &recorded[i]
+		ask := now // for the next delivery of its ordering key
+		if a.result.State == event.Pending && !a.lost {
+			ask = a.result.NextAttempt
+		} else if spansStores(&a.delivery) {
+			q.known = false
+		}
+		q.close(&a.delivery, ask, now)
+	}
+	for i := range refused {
+		q.close(&refused[i], now, now)
+	}
+}
+
+// close ends what choose has begun: the delivery is not open any more, and its lane
+// is asked at that time.
+func (q *queue) close(d *event.Delivery, ask, now time.Time) {
+	delete(q.open, d.Position)
+	l := q.lanes.of(d.StoreID)
+	l.open--
+	l.askBy(ask)
+	q.lanes.place(l, now)
 }
 
 // choose makes the delivery whose turn it is the head: store by store, one each.
@@ -193,32 +306,66 @@ func (q *queue) choose(ctx context.Context) {
 	now := q.now()
 	q.lanes.wakeDue(now)
 	for q.head == nil && ctx.Err() == nil {
-		l := q.lanes.nextTurn()
+		l := q.lanes.nextTurn(q.probing)
 		if l == nil {
 			return
 		}
-		if len(l.page) == 0 {
+		if len(l.page) == 0 || time.Since(l.read) > longestPageLife {
 			q.fill(ctx, l, now)
 		}
 		if len(l.page) > 0 {
-			d := l.page[0]
-			l.page = l.page[1:]
-			l.open++
-			q.open[d.Position] = struct{}{}
-			q.head = &d
+			q.take(l)
 		}
 		q.lanes.place(l, now)
 	}
 }
 
+// take makes the first delivery of a lane's page the head. A probe is to tell
+// whether the callback works, so it is the one that has been attempted least, and
+// what else was read for it is not kept.
+func (q *queue) take(l *lane) {
+	d := l.page[0]
+	if q.probing {
+		d = slices.MinFunc(l.page, func(a, b event.Delivery) int { return cmp.Compare(a.Attempts, b.Attempts) })
+		l.forget(q.now())
+	} else {
+		l.page = l.page[1:]
+	}
+	l.open++
+	q.open[d.Position] = struct{}{}
+	q.head = &d
+}
+
+// putBack forgets what has been read and is not attempted. It is read again when
+// attempts may begin, by when much may have changed.
+func (q *queue) putBack() {
+	now := q.now()
+	if q.head != nil {
+		q.close(q.head, now, now)
+		q.head = nil
+	}
+	for _, l := range q.lanes.turns {
+		if len(l.page) > 0 {
+			l.forget(now)
+		}
+	}
+}
+
 func (q *queue) full() bool {
-	return len(q.open) >= max(minOpen, openPerWorker*q.webhook.callback.Concurrency)
+	return len(q.open) >= max(minOpen, openPerWorker*q.concurrency)
 }
 
 // nap is how long to wait, unless there is news, before choosing again; 0: until
 // there is news.
-func (q *queue) nap() time.Duration {
-	if q.head != nil || q.held || q.full() {
+func (q *queue) nap(pace time.Duration) time.Duration {
+	switch {
+	case q.held || q.shut == untilNews:
+		return 0
+	case q.shut > 0:
+		return min(q.shut, longestNap)
+	case q.head != nil:
+		return pace
+	case q.full():
 		return 0
 	}
 	next := q.searchAt
@@ -231,8 +378,9 @@ func (q *queue) nap() time.Duration {
 	return min(max(time.Until(next), time.Nanosecond), longestNap)
 }
 
-// findStores learns once which stores have pending deliveries. What is added later
-// is told by wake.
+// findStores learns which stores have pending deliveries that are the oldest of their
+// ordering key. What is added later is told by wake; what comes forward in another
+// store, because its key spans stores, makes it learn anew.
 func (q *queue) findStores(ctx context.Context) {
 	if q.known || time.Now().Before(q.searchAt) {
 		return
@@ -242,11 +390,14 @@ func (q *queue) findStores(ctx context.Context) {
 		q.searchAt = q.fail(ctx, &q.search, fmt.Errorf("read which stores have pending deliveries: %w", err))
 		return
 	}
-	q.known, q.search, q.searchAt = true, trouble{}, time.Time{}
+	first := !q.searched
+	q.known, q.searched, q.search, q.searchAt = true, true, trouble{}, time.Time{}
 	now := q.now()
 	for storeID, due := range stores {
-		if due.IsZero() {
-			due = now // zero would mean never
+		// Zero would mean never; and at first each store is asked, because a time that
+		// is still to come may be misdated.
+		if due.IsZero() || first {
+			due = now
 		}
 		l := q.lanes.of(storeID)
 		l.askBy(due)
@@ -257,39 +408,14 @@ func (q *queue) findStores(ctx context.Context) {
 // fail notes that reading has failed, and returns when to try again. It logs each
 // change of the error.
 func (q *queue) fail(ctx context.Context, t *trouble, err error) time.Time {
-	t.failures++
 	if ctx.Err() == nil && !q.drainAt.IsZero() && q.failed == nil {
 		q.failed = err
 	}
-	if text := err.Error(); ctx.Err() == nil && text != t.text {
-		t.text = text
+	wait, isNew := t.again(err)
+	if isNew && ctx.Err() == nil {
 		q.logger.Error(msgReadFailed, zap.Error(err))
 	}
-	return time.Now().Add(storageRetry(t.failures))
-}
-
-// fill reads the next page of a lane. The more lanes take turns, the smaller are
-// the pages, so that all of them together stay small.
-func (q *queue) fill(ctx context.Context, l *lane, now time.Time) {
-	ahead := pagesAhead * q.webhook.callback.Concurrency
-	due, next, err := q.storage.Due(ctx, event.DueQuery{
-		Callback: q.webhook.callback.Name,
-		StoreID:  l.storeID,
-		Now:      now,
-		Limit:    max(1, ahead/(len(q.lanes.turns)+1)),
-		Skip: func(position uint64) bool {
-			_, open := q.open[position]
-			return open
-		},
-	})
-	if err != nil {
-		l.ask = q.fail(ctx, &l.trouble, fmt.Errorf("read the due deliveries of store %d: %w", l.storeID, err))
-		return
-	}
-	l.page, l.ask, l.trouble = due, next, trouble{}
-	if len(due) == 0 && !next.IsZero() && !next.After(now) {
-		l.ask = now.Add(emptyPause)
-	}
+	return time.Now().Add(wait)
 }
 
 // now is the time as of which deliveries are due.
@@ -300,8 +426,14 @@ func (q *queue) now() time.Time {
 	return time.Now()
 }
 
-// drained tells that a queue that drains has nothing left to do.
+// drained tells that a queue that drains has nothing left to do, or may do nothing.
 func (q *queue) drained() bool {
-	return !q.drainAt.IsZero() && q.head == nil && len(q.open) == 0 && len(q.lanes.turns) == 0 &&
-		(q.known || q.failed != nil)
+	switch {
+	case q.drainAt.IsZero() || len(q.open) > 0:
+		return false
+	case q.shut > 0:
+		return true
+	default:
+		return len(q.lanes.turns) == 0 && (q.known || q.failed != nil)
+	}
 }

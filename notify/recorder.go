@@ -39,9 +39,11 @@ type recorder struct {
 
 // An attempted is a result that is to be recorded, and who asks.
 type attempted struct {
-	queue   *queue
-	storeID int64
-	result  event.Result
+	queue    *queue
+	delivery event.Delivery // as it was before the attempt
+	result   event.Result
+	// lost tells that the storage does not hold the delivery any more.
+	lost bool
 }
 
 func newRecorder(storage Storage, logger *zap.Logger, queues []*queue, once bool) *recorder {
@@ -73,9 +75,8 @@ func (r *recorder) run(ctx context.Context, finished <-chan struct{}) error {
 			continue
 		}
 		if err := r.record(ctx, finished, batch); err != nil {
-			return fmt.Errorf("record %d attempts, which will be repeated: %w", len(batch)+r.len(), err)
+			return err
 		}
-		r.tell(batch)
 	}
 }
 
@@ -97,63 +98,65 @@ func (r *recorder) len() int {
 	return len(r.waiting)
 }
 
-// record saves a batch, however often the storage fails. Meanwhile the queues send
-// nothing more, because what is sent could not be recorded. Its error is the
-// storage's last when ctx has ended.
+// record saves a batch, however often the storage fails, and tells the queues.
+// Meanwhile they send nothing more, because what is sent could not be recorded. Its
+// error, when ctx has ended, is the storage's last, and says how much is lost.
 func (r *recorder) record(ctx context.Context, finished <-chan struct{}, batch []attempted) error {
 	var seen trouble
 	for {
-		err := r.save(ctx, batch)
+		n, err := r.save(ctx, batch)
+		r.tell(batch[:n])
+		batch = batch[n:]
 		if err == nil {
-			if seen.failures > 0 {
-				r.logger.Info(msgStorageRecovered, zap.Int(keyAttempts, len(batch)))
-				r.hold(false)
-			}
-			return nil
+			break
 		}
-		if r.once {
-			return err
+		if r.once || ctx.Err() != nil {
+			return fmt.Errorf("record %d attempts, which will be repeated: %w", len(batch)+r.len(), err)
 		}
 		r.hold(true)
-		seen.failures++
-		if text := err.Error(); text != seen.text {
-			seen.text = text
+		wait, isNew := seen.again(err)
+		if isNew {
 			r.logger.Error(msgRecordFailed, zap.Int(keyAttempts, len(batch)), zap.Error(err))
 		}
-		wait, early := storageRetry(seen.failures), finished
+		early := finished
 		if isClosed(finished) {
 			wait, early = firstStorageRetry, nil
 		}
 		pause(ctx, early, wait)
-		if ctx.Err() != nil {
-			return err
-		}
 	}
+	if seen.failures > 0 {
+		r.logger.Info(msgStorageRecovered)
+		r.hold(false)
+	}
+	return nil
 }
 
-// save records a batch. A delivery that the storage does not hold any more has
-// nothing to be recorded, and must not keep the others from it.
-func (r *recorder) save(ctx context.Context, batch []attempted) error {
+// save records a batch, and returns how many of it, from the first on, are done with.
+// A delivery that the storage does not hold any more has nothing to be recorded, and
+// must not keep the others from it: the batch is halved until it is found.
+func (r *recorder) save(ctx context.Context, batch []attempted) (int, error) {
 	results := make([]event.Result, len(batch))
 	for i := range batch {
 		results[i] = batch[i].result
 	}
 	err := r.storage.Record(ctx, results)
-	if !errors.Is(err, event.ErrNotFound) {
-		return err
+	switch {
+	case err == nil:
+		return len(batch), nil
+	case !errors.Is(err, event.ErrNotFound):
+		return 0, err
+	case len(batch) == 1:
+		batch[0].lost = true
+		r.logger.Warn(msgDeliveryGone, zap.String(keyCallback, results[0].Callback), zap.Uint64(keyPosition, results[0].Position))
+		return 1, nil
 	}
-	for i := range results {
-		err := r.storage.Record(ctx, results[i:i+1])
-		if errors.Is(err, event.ErrNotFound) {
-			r.logger.Warn(msgDeliveryGone, zap.String(keyCallback, results[i].Callback),
-				zap.Uint64(keyPosition, results[i].Position))
-			continue
-		}
-		if err != nil {
-			return err
-		}
+	half := len(batch) / 2
+	n, err := r.save(ctx, batch[:half])
+	if err != nil {
+		return n, err
 	}
-	return nil
+	m, err := r.save(ctx, batch[half:])
+	return n + m, err
 }
 
 func (r *recorder) hold(held bool) {

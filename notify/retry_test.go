@@ -5,7 +5,9 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -125,29 +127,125 @@ func TestDeliveryDiesWhenTheCallbackTakesOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _, broken, later := newRefusing(t, time.Minute)
 		d, _ := b.start(t)
-		accept := func(object string) {
-			b.commit(t, version(someStore, object, 1))
+		accepted := 0
+		accept := func() {
+			b.commit(t, version(someStore, strconv.Itoa(accepted), 1))
+			accepted++
 			d.Wake(someStore)
 		}
-		// Others are accepted while it is young.
-		for i := range 59 {
-			accept(strconv.Itoa(i))
+		check := func(when string, state event.DeliveryState, refusals int) {
+			t.Helper()
+			if d, _ := b.delivery(t, broken); d.State != state || d.Refusals != refusals {
+				t.Fatalf("%s: %s after %d refusals, want %s after %d", when, d.State, d.Refusals, state, refusals)
+			}
+		}
+		for range 58 {
+			accept()
 			time.Sleep(time.Minute)
 		}
-		if d, _ := b.delivery(t, broken); d.State != event.Pending {
-			t.Fatalf("%s before its age, want pending", d.State)
-		}
-		// It is old now, and nothing has been accepted since its last attempt.
+		check("others accepted while it was young", event.Pending, 0)
 		time.Sleep(3 * time.Hour)
-		if d, _ := b.delivery(t, broken); d.State != event.Pending {
-			t.Fatalf("%s though nothing else was accepted, want pending", d.State)
+		check("old, and nothing else accepted since the attempt before", event.Pending, 0)
+		accept()
+		time.Sleep(10 * time.Minute)
+		check("another one accepted, and ten more attempts", event.Pending, 1)
+		for n := 2; n < 5; n++ {
+			accept()
+			time.Sleep(2 * time.Minute)
+			check("once more", event.Pending, n)
 		}
-		accept("another")
+		accept()
 		time.Sleep(2 * time.Minute)
-		if d, _ := b.delivery(t, broken); d.State != event.Dead || !d.NextAttempt.IsZero() {
-			t.Errorf("%s, next attempt %v; want dead, none", d.State, d.NextAttempt)
+		check("and a last time", event.Dead, 5)
+		if d, _ := b.delivery(t, broken); !d.NextAttempt.IsZero() {
+			t.Errorf("the next attempt of what is dead is at %v", d.NextAttempt)
 		}
 		b.checkState(t, later, event.Delivered, 1)
+	})
+}
+
+// What a callback answers just after an outage says little about an event.
+func TestOneFailureAfterALongOutageKillsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, slowlyRetried())
+		events := b.commitObjects(t, someStore, 8)
+		old := idsOf(events)
+		var up atomic.Bool
+		var mu sync.Mutex
+		failed := make(map[string]bool) // after the outage
+		b.options.Transport = responder(func(r *http.Request) (*http.Response, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			id := r.Header.Get("Webhook-Id")
+			switch {
+			case !up.Load():
+				return answer(503), nil
+			case slices.Contains(old, id) && !failed[id]:
+				failed[id] = true
+				return answer(500), nil
+			default:
+				return answer(200), nil
+			}
+		})
+		d, _ := b.start(t)
+		time.Sleep(8 * 24 * time.Hour)
+		up.Store(true)
+		for i := range 300 { // others are accepted all the time
+			b.commit(t, version(otherStore, strconv.Itoa(i), 1))
+			d.Wake(otherStore)
+			time.Sleep(time.Minute)
+		}
+		for _, e := range events {
+			if d, _ := b.delivery(t, e); d.State != event.Delivered || d.Refusals != 1 {
+				t.Errorf("%s is %s after %d refusals, want delivered after 1", e.ObjectID, d.State, d.Refusals)
+			}
+		}
+	})
+}
+
+func TestReplayBeginsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, receiver, broken, _ := newRefusing(t, time.Minute)
+		d, _ := b.start(t)
+		accept := func() {
+			b.commit(t, version(someStore, time.Now().String(), 1))
+			d.Wake(someStore)
+			time.Sleep(2 * time.Minute)
+		}
+		for range 40 {
+			accept()
+		}
+		dead, attempts := b.delivery(t, broken)
+		if dead.State != event.Dead || attempts[0].Manual {
+			t.Fatalf("%s, the first attempt by hand: %t; want dead, not by hand", dead.State, attempts[0].Manual)
+		}
+		replay := func() {
+			replayed, err := b.storage.Replay(t.Context(), []event.Delivery{notify.Replay(&b.callbacks[0], broken, time.Now())})
+			if err != nil || replayed != 1 {
+				t.Fatalf("%d replayed, error %v", replayed, err)
+			}
+			d.Wake(someStore)
+		}
+		replay()
+		for range 10 {
+			accept()
+		}
+		again, attempts := b.delivery(t, broken)
+		if again.State != event.Pending || again.Refusals != 0 || !attempts[len(attempts)-1].Manual {
+			t.Errorf("%+v with its last attempt by hand: %t; want it pending, young again", again, attempts[len(attempts)-1].Manual)
+		}
+		for range 30 {
+			accept()
+		}
+		if again, _ = b.delivery(t, broken); again.State != event.Dead {
+			t.Errorf("%s, want dead again after the same time", again.State)
+		}
+		receiver.broken.Store(false)
+		replay()
+		synctest.Wait()
+		if again, _ = b.delivery(t, broken); again.State != event.Delivered {
+			t.Errorf("%s, want delivered", again.State)
+		}
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/ecwid-events/ecwid-events/event"
 	"github.com/ecwid-events/ecwid-events/notify"
 )
 
@@ -65,12 +67,9 @@ func TestStandardSignatureAtAReceiver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, e := formatNamed(t, "standard"), sampleEvents(t)[1].event
-			body, err := f.Body(e)
-			if err != nil {
-				t.Fatal(err)
-			}
+			body := bodyOf(t, "standard", e, event.Full)
 			h := http.Header{}
-			f.Sign(h, e.ID, time.Now().Add(-c.age), body, keysOf(t, f, c.secrets...))
+			f.Sign(requestWith(h), e, time.Now().Add(-c.age), body, keysOf(t, f, c.secrets...))
 			if c.tamper != nil {
 				c.tamper(h, body)
 			}
@@ -90,6 +89,7 @@ func TestSignSetsTheHeaders(t *testing.T) {
 	cases := map[string]struct {
 		format, id, body string
 		at               time.Time
+		happened         time.Time // the event's own time
 		secrets          []string
 		want             http.Header
 	}{
@@ -135,12 +135,32 @@ func TestSignSetsTheHeaders(t *testing.T) {
 			format: "openconnectors", id: "evt_1", at: time.Unix(1, 0), body: "{}",
 			want: http.Header{"Elements-Webhook-Id": {"evt_1"}},
 		},
+		// A vector that an independent client of Ecwid publishes.
+		"ecwid vector": {
+			format: "ecwid", id: "80aece08-40e8-4145-8764-6c2f0d38678", at: time.Unix(7654321, 0), happened: time.Unix(1234567, 999_999_999), body: "{}",
+			secrets: []string{"test_client_secret"},
+			want:    http.Header{"X-Ecwid-Webhook-Signature": {"ekmGPQc/IpCwO6woAiM+L8uvY6chew4n6JVQCiDrEVw="}},
+		},
+		"ecwid with two secrets signs with the first": {
+			format: "ecwid", id: "80aece08-40e8-4145-8764-6c2f0d38678", at: time.Unix(7654321, 0), happened: time.Unix(1234567, 0), body: "{}",
+			secrets: []string{"test_client_secret", "another"},
+			want:    http.Header{"X-Ecwid-Webhook-Signature": {"ekmGPQc/IpCwO6woAiM+L8uvY6chew4n6JVQCiDrEVw="}},
+		},
+		"ecwid without a secret": {format: "ecwid", id: "evt_1", at: time.Unix(1, 0), body: "{}", want: http.Header{}},
+		"cloudevents signs as standard": {
+			format: "cloudevents", id: "msg_p5jXN8AQM9LWM0D4loKWxJek", at: time.Unix(1614265330, 0), body: `{"test": 2432232314}`,
+			secrets: []string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+			want: http.Header{
+				"Webhook-Id": {"msg_p5jXN8AQM9LWM0D4loKWxJek"}, "Webhook-Timestamp": {"1614265330"},
+				"Webhook-Signature": {"v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="},
+			},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, got := formatNamed(t, c.format), http.Header{}
-			f.Sign(got, c.id, c.at, []byte(c.body), keysOf(t, f, c.secrets...))
+			f.Sign(requestWith(got), event.Event{ID: c.id, Time: c.happened}, c.at, []byte(c.body), keysOf(t, f, c.secrets...))
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("headers (-want +got):\n%s", diff)
 			}
@@ -155,24 +175,28 @@ func TestCheckSigningSecret(t *testing.T) {
 		format, secret string
 		want           string // part of the error; empty: accepted
 	}{
-		"24 bytes":             {"standard", "whsec_" + bytesOf(24), ""},
-		"64 bytes":             {"standard", "whsec_" + bytesOf(64), ""},
-		"23 bytes":             {"standard", "whsec_" + bytesOf(23), "24 to 64"},
-		"65 bytes":             {"standard", "whsec_" + bytesOf(65), "24 to 64"},
-		"no prefix":            {"standard", bytesOf(32), `"whsec_"`},
-		"private key":          {"standard", "whsk_" + bytesOf(32), `"whsec_"`},
-		"plain words":          {"standard", "correct horse battery staple", "openssl rand -base64 32"},
-		"empty":                {"standard", "", `"whsec_"`},
-		"prefix alone":         {"standard", "whsec_", "24 to 64"},
-		"no padding":           {"standard", "whsec_" + strings.TrimRight(bytesOf(32), "="), "base64"},
-		"the URL's alphabet":   {"standard", "whsec_" + strings.ReplaceAll(bytesOf(32), "+", "-"), "base64"},
-		"a line break at end":  {"standard", "whsec_" + bytesOf(32) + "\n", "base64"},
-		"a line break within":  {"standard", "whsec_" + bytesOf(12) + "\r\n" + bytesOf(12), "base64"},
-		"stray bits":           {"standard", "whsec_" + strings.Repeat("A", 42) + "B=", "base64"},
-		"Open Connectors' key": {"openconnectors", "MySecretEventSignatureKey", ""},
-		"one byte":             {"openconnectors", "x", ""},
-		"empty key":            {"openconnectors", "", "is empty"},
-		"unknown format":       {"xml", "MySecretEventSignatureKey", "unknown format"},
+		"24 bytes":              {"standard", "whsec_" + bytesOf(24), ""},
+		"64 bytes":              {"standard", "whsec_" + bytesOf(64), ""},
+		"23 bytes":              {"standard", "whsec_" + bytesOf(23), "24 to 64"},
+		"65 bytes":              {"standard", "whsec_" + bytesOf(65), "24 to 64"},
+		"no prefix":             {"standard", bytesOf(32), `"whsec_"`},
+		"private key":           {"standard", "whsk_" + bytesOf(32), `"whsec_"`},
+		"plain words":           {"standard", "correct horse battery staple", "openssl rand -base64 32"},
+		"empty":                 {"standard", "", `"whsec_"`},
+		"prefix alone":          {"standard", "whsec_", "24 to 64"},
+		"no padding":            {"standard", "whsec_" + strings.TrimRight(bytesOf(32), "="), "base64"},
+		"the URL's alphabet":    {"standard", "whsec_" + strings.ReplaceAll(bytesOf(32), "+", "-"), "base64"},
+		"a line break at end":   {"standard", "whsec_" + bytesOf(32) + "\n", "base64"},
+		"a line break within":   {"standard", "whsec_" + bytesOf(12) + "\r\n" + bytesOf(12), "base64"},
+		"stray bits":            {"standard", "whsec_" + strings.Repeat("A", 42) + "B=", "base64"},
+		"Open Connectors' key":  {"openconnectors", "MySecretEventSignatureKey", ""},
+		"one byte":              {"openconnectors", "x", ""},
+		"empty key":             {"openconnectors", "", "is empty"},
+		"an app's secret":       {"ecwid", "test_client_secret", ""},
+		"empty app's secret":    {"ecwid", "", "is empty"},
+		"for CloudEvents":       {"cloudevents", "whsec_" + bytesOf(24), ""},
+		"words for CloudEvents": {"cloudevents", "correct horse battery staple", "openssl rand -base64 32"},
+		"unknown format":        {"xml", "MySecretEventSignatureKey", "unknown format"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -217,7 +241,7 @@ func FuzzParseStandardSecret(f *testing.F) {
 			t.Fatalf("a receiver refuses %q: %v", secret, err)
 		}
 		h, body := http.Header{}, []byte("{}")
-		format.Sign(h, "evt_1", time.Now(), body, [][]byte{key})
+		format.Sign(requestWith(h), event.Event{ID: "evt_1"}, time.Now(), body, [][]byte{key})
 		if err := receiver.Verify(body, h); err != nil {
 			t.Errorf("a receiver with %q: %v", secret, err)
 		}
@@ -225,19 +249,23 @@ func FuzzParseStandardSecret(f *testing.F) {
 }
 
 func BenchmarkSign(b *testing.B) {
-	for format, secret := range map[string]string{"standard": oldSecret, "openconnectors": "MySecretEventSignatureKey"} {
+	for format, secret := range map[string]string{
+		"standard": oldSecret, "openconnectors": "MySecretEventSignatureKey", "ecwid": "test_client_secret",
+	} {
 		b.Run(format, func(b *testing.B) {
 			f, e := formatNamed(b, format), sampleEvents(b)[1].event
-			body, err := f.Body(e)
-			if err != nil {
-				b.Fatal(err)
-			}
+			body := bodyOf(b, format, e, event.Full)
 			keys, h, at := keysOf(b, f, secret), http.Header{}, time.Unix(1714541188, 0)
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			for b.Loop() {
-				f.Sign(h, e.ID, at, body, keys)
+				f.Sign(requestWith(h), e, at, body, keys)
 			}
 		})
 	}
+}
+
+// requestWith is a request to be signed whose headers are those.
+func requestWith(h http.Header) *http.Request {
+	return &http.Request{Method: http.MethodPost, URL: &url.URL{Scheme: "https", Host: "example.com", Path: "/hook"}, Header: h}
 }

@@ -8,7 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"sync/atomic"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -29,18 +29,18 @@ const (
 // concurrently.
 type webhook struct {
 	callback  Callback
-	target    *url.URL // without user and password
-	user      *url.Userinfo
+	target    *url.URL    // without user and password
+	header    http.Header // what every request has, whatever its format
 	format    Format
 	keys      [][]byte // of format
 	storage   Storage
 	transport http.RoundTripper
-	userAgent string
 	report    func(Attempted)
 
-	// accepted is when the callback accepted an event last, in nanoseconds since
-	// 1970; 0 when it has not since the program started.
-	accepted atomic.Int64
+	// gate says when an attempt may begin.
+	gate *gate
+	// pausing is held while a pause is made durable, or ended.
+	pausing sync.Mutex
 }
 
 func newWebhook(c Callback, o *Options) (*webhook, error) {
@@ -51,13 +51,26 @@ func newWebhook(c Callback, o *Options) (*webhook, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.checkAuthorization(target); err != nil {
+		return nil, err
+	}
+	if target.Scheme != "https" && c.TLS != (TLS{}) {
+		return nil, errors.New("tls is for a URL that begins with https://")
+	}
 	format, err := FormatByName(c.Format)
 	if err != nil {
 		return nil, err
 	}
+	transport, err := newTransport(&c)
+	if err != nil {
+		return nil, err
+	}
 	w := &webhook{
-		callback: c, user: target.User, format: format, storage: o.Storage,
-		transport: o.Transport, userAgent: o.UserAgent, report: o.report,
+		callback: c, header: c.header(target.User, o.UserAgent), format: format, storage: o.Storage,
+		transport: transport, report: o.report, gate: newGate(&c),
+	}
+	if o.Transport != nil {
+		w.transport = o.Transport
 	}
 	target.User = nil
 	w.target = target
@@ -68,29 +81,7 @@ func newWebhook(c Callback, o *Options) (*webhook, error) {
 		}
 		w.keys = append(w.keys, key)
 	}
-	if w.transport == nil {
-		w.transport = newTransport(c.Concurrency, c.Timeout)
-	}
 	return w, nil
-}
-
-// attempt makes one attempt and says what becomes of the delivery. It returns when
-// the callback's timeout has passed, or ctx ends, at the latest.
-func (w *webhook) attempt(ctx context.Context, d event.Delivery) event.Result {
-	start := time.Now()
-	e, o := w.try(ctx, d)
-	end := time.Now()
-	r := event.Result{
-		Callback: d.Callback,
-		Position: d.Position,
-		Attempt: event.Attempt{
-			Number: d.Attempts + 1, Time: start.UTC(), Duration: end.Sub(start),
-			Status: o.status, Error: o.class, Detail: o.detail, Response: o.response,
-		},
-	}
-	r.State, r.NextAttempt = w.settle(d, o, end)
-	w.report(Attempted{Delivery: d, Event: e, Result: r})
-	return r
 }
 
 // try reads the event and sends it. An event that cannot be read or rendered is a
@@ -107,11 +98,16 @@ func (w *webhook) try(ctx context.Context, d event.Delivery) (event.Event, outco
 	if err != nil {
 		return e, outcome{class: ErrorFormat, detail: clip(err.Error(), maxDetail)}
 	}
-	body, err := format.Body(e)
+	return e, w.send(ctx, e, format, d.Payload, keys)
+}
+
+// send renders an event and POSTs it.
+func (w *webhook) send(ctx context.Context, e event.Event, format Format, payload event.Payload, keys [][]byte) outcome {
+	body, err := format.Body(e, payload)
 	if err != nil {
-		return e, outcome{class: ErrorFormat, detail: clip(err.Error(), maxDetail)}
+		return outcome{class: ErrorFormat, detail: clip(err.Error(), maxDetail)}
 	}
-	return e, w.post(ctx, format, keys, e.ID, body)
+	return w.post(ctx, format, keys, e, body)
 }
 
 // formatOf returns the delivery's format, which is another than the callback's
@@ -137,27 +133,29 @@ func (w *webhook) formatOf(d event.Delivery) (Format, [][]byte, error) {
 	return format, keys, nil
 }
 
-func (w *webhook) post(ctx context.Context, format Format, keys [][]byte, id string, body []byte) outcome {
+func (w *webhook) post(ctx context.Context, format Format, keys [][]byte, e event.Event, body []byte) outcome {
 	limited, cancel := context.WithTimeout(ctx, w.callback.Timeout)
 	defer cancel()
-	resp, err := w.transport.RoundTrip(w.request(limited, format, keys, id, body))
+	watched, reached := watch(limited)
+	resp, err := w.transport.RoundTrip(w.request(watched, format, keys, e, body))
 	if err != nil {
 		if o, ended := w.endedBy(ctx, limited, 0, nil); ended {
 			return o
 		}
-		return judgeError(err)
+		return judgeError(err, w.callback.Proxy != "" && !reached.target.Load())
 	}
 	defer func() { _ = resp.Body.Close() }()
 
-	response, err := readAnswer(resp.Body)
-	if err == nil {
-		return judgeAnswer(resp.StatusCode, resp.Header, response, time.Now())
+	var response []byte
+	if resp.StatusCode >= 200 { // otherwise it has no body, and 101 hands the connection over
+		response, err = readAnswer(resp.Body)
+	}
+	refused := resp.StatusCode/100 != 2 && ctx.Err() == nil // whatever its body was to say
+	if err == nil || refused {
+		return w.judge(resp, response)
 	}
 	if o, ended := w.endedBy(ctx, limited, resp.StatusCode, response); ended {
 		return o
-	}
-	if resp.StatusCode/100 != 2 {
-		return judgeAnswer(resp.StatusCode, resp.Header, response, time.Now())
 	}
 	// A 2xx does not count here: a receiver that fails on its way breaks off like
 	// this, and receiving twice is better than losing.
@@ -165,6 +163,15 @@ func (w *webhook) post(ctx context.Context, format Format, keys [][]byte, id str
 		class: ErrorBody, detail: "the connection broke within the answer's body",
 		status: resp.StatusCode, response: response,
 	}
+}
+
+// judge classifies an answer whose body is whole, or does not matter.
+func (w *webhook) judge(resp *http.Response, response []byte) outcome {
+	o := judgeAnswer(resp.StatusCode, resp.Header, response, time.Now())
+	if w.callback.Proxy != "" && resp.StatusCode == http.StatusProxyAuthRequired {
+		o.class, o.detail = ErrorProxy, proxyDetail((&proxyError{resp.StatusCode}).Error())
+	}
+	return o
 }
 
 // endedBy tells whether a request was ended by the program's stop or the callback's
@@ -182,27 +189,47 @@ func (w *webhook) endedBy(ctx, limited context.Context, status int, response []b
 
 // request is made for RoundTrip rather than a Client, which would read an answer's
 // Location.
-func (w *webhook) request(ctx context.Context, format Format, keys [][]byte, id string, body []byte) *http.Request {
+func (w *webhook) request(ctx context.Context, format Format, keys [][]byte, e event.Event, body []byte) *http.Request {
 	r := (&http.Request{
 		Method:        http.MethodPost,
-		URL:           w.target,
+		URL:           w.url(),
 		Host:          w.target.Host,
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
 		ProtoMinor:    1,
-		Header:        make(http.Header, 8),
+		Header:        w.header.Clone(),
 		Body:          io.NopCloser(bytes.NewReader(body)),
 		ContentLength: int64(len(body)),
 		GetBody:       func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
 	}).WithContext(ctx)
 	r.Header.Set("Content-Type", format.ContentType())
-	r.Header.Set("User-Agent", w.userAgent)
-	if w.user != nil {
-		password, _ := w.user.Password()
-		r.SetBasicAuth(w.user.Username(), password)
-	}
-	format.Sign(r.Header, id, time.Now(), body, keys)
+	format.Sign(r, e, time.Now(), body, keys)
 	return r
+}
+
+// header returns what each request to the callback has, whatever its format.
+func (c *Callback) header(user *url.Userinfo, userAgent string) http.Header {
+	r := http.Request{Header: make(http.Header, len(c.Headers)+8)}
+	for name, value := range c.Headers {
+		r.Header.Set(name, value)
+	}
+	r.Header.Set("User-Agent", userAgent)
+	switch {
+	case user != nil:
+		password, _ := user.Password()
+		r.SetBasicAuth(user.Username(), password)
+	case c.Username != "":
+		r.SetBasicAuth(c.Username, c.Password)
+	case c.BearerToken != "":
+		r.Header.Set("Authorization", "Bearer "+c.BearerToken)
+	}
+	return r.Header
+}
+
+// url returns a copy of the target, which the format may add to.
+func (w *webhook) url() *url.URL {
+	target := *w.target
+	return &target
 }
 
 // readAnswer reads an answer's body up to maxAnswer, to its end if it is not
@@ -218,4 +245,10 @@ func readAnswer(body io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	return []byte(clip(string(start), maxResponse)), err
+}
+
+func (w *webhook) closeIdleConnections() {
+	if t, ok := w.transport.(*http.Transport); ok {
+		t.CloseIdleConnections()
+	}
 }

@@ -53,21 +53,11 @@ func TestWhatBecomesOfAnAttempt(t *testing.T) {
 		want want
 	}{
 		"200":                   {notifytest.Step{Status: 200, Body: "seen"}, delivered(200)},
-		"202":                   {notifytest.Step{Status: 202, Body: "seen"}, delivered(202)},
 		"204":                   {notifytest.Step{Status: 204}, want{event.Delivered, 204, "", ""}},
-		"299":                   {notifytest.Step{Status: 299, Body: "seen"}, delivered(299)},
 		"301 without Location":  {notifytest.Step{Status: 301, Body: "seen"}, want{event.Pending, 301, notify.ErrorRedirect, "seen"}},
 		"302":                   {notifytest.Step{Status: 302, Body: "seen", Location: "/hunter2"}, want{event.Pending, 302, notify.ErrorRedirect, "seen"}},
 		"307 to a broken place": {notifytest.Step{Status: 307, Body: "seen", Location: "http://%hunter2"}, want{event.Pending, 307, notify.ErrorRedirect, "seen"}},
-		"400":                   {notifytest.Step{Status: 400, Body: "seen"}, refused(400)},
-		"401":                   {notifytest.Step{Status: 401, Body: "seen"}, refused(401)},
-		"404":                   {notifytest.Step{Status: 404, Body: "seen"}, refused(404)},
-		"408":                   {notifytest.Step{Status: 408, Body: "seen"}, refused(408)},
-		"410":                   {notifytest.Step{Status: 410, Body: "seen"}, refused(410)},
-		"429":                   {notifytest.Step{Status: 429, Body: "seen"}, refused(429)},
 		"500":                   {notifytest.Step{Status: 500, Body: "seen"}, refused(500)},
-		"503":                   {notifytest.Step{Status: 503, Body: "seen"}, refused(503)},
-		"599":                   {notifytest.Step{Status: 599, Body: "seen"}, refused(599)},
 		"a broken Retry-After":  {notifytest.Step{Status: 503, Body: "seen", RetryAfter: "soon"}, refused(503)},
 		"reset after the body":  {notifytest.Step{Fault: notifytest.Reset}, want{event.Pending, 0, notify.ErrorReset, ""}},
 		"hang before the answer": {
@@ -132,18 +122,24 @@ func (b *bed) checkAttempt(t *testing.T, e event.Event, state event.DeliveryStat
 		t.Errorf("state %s, status %d, error %q (%s), response %q; want %s, %d, %q, %q",
 			d.State, a.Status, a.Error, a.Detail, a.Response, state, status, class, body)
 	}
-	if class != "" && a.Status != 599 && a.Status != 299 && a.Detail == "" {
+	if class != "" && a.Detail == "" {
 		t.Errorf("the failure %s has no detail", class)
 	}
 	if !utf8.Valid(a.Response) || len(a.Response) > 1024 {
 		t.Errorf("the response kept is %d bytes, valid UTF-8: %t", len(a.Response), utf8.Valid(a.Response))
 	}
+	b.checkSecrets(t, a)
+}
+
+// checkSecrets checks that neither an attempt nor the log tells a secret.
+func (b *bed) checkSecrets(t *testing.T, a event.Attempt) {
+	t.Helper()
 	shown := a.Detail
 	for _, line := range b.log.All() {
 		shown += fmt.Sprintln(line.Message, line.ContextMap())
 	}
 	for _, secret := range []string{"hunter2", "user:", "key=", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"} {
-		if strings.Contains(shown, secret) {
+		if strings.Contains(strings.ToLower(shown), strings.ToLower(secret)) {
 			t.Errorf("%q is told: %s", secret, shown)
 		}
 	}
@@ -182,7 +178,18 @@ func TestNoAnswer(t *testing.T) {
 // and hangs up.
 func talk(t *testing.T, words string) string {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	return "http://" + listen(t, func(conn net.Conn) {
+		request := make([]byte, 64<<10)
+		_, _ = conn.Read(request)
+		_, _ = conn.Write([]byte(words))
+	})
+}
+
+// listen serves connections, each in its turn, until the end of the test, and returns
+// the address.
+func listen(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,9 +201,7 @@ func talk(t *testing.T, words string) string {
 			if err != nil {
 				return
 			}
-			request := make([]byte, 64<<10)
-			_, _ = conn.Read(request)
-			_, _ = conn.Write([]byte(words))
+			serve(conn)
 			_ = conn.Close()
 		}
 	}()
@@ -204,7 +209,7 @@ func talk(t *testing.T, words string) string {
 		_ = l.Close()
 		<-ended
 	})
-	return "http://" + l.Addr().String()
+	return l.Addr().String()
 }
 
 func TestCertificateOfAnotherName(t *testing.T) {
@@ -317,6 +322,7 @@ func TestRequest(t *testing.T) {
 	t.Cleanup(server.Close)
 	c := callbackTo(secretURL(server.URL))
 	c.SigningSecrets = []string{"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD0000", secret}
+	c.Headers = map[string]string{"x-tenant": "7 Blumen ☺"}
 	b := newBed(t, c)
 	b.options.UserAgent = "ecwid-events/1.2.3"
 	e := b.commitObjects(t, someStore, 1)[0]
@@ -332,6 +338,7 @@ func TestRequest(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"Content-Type": "application/json", "User-Agent": "ecwid-events/1.2.3", "Webhook-Id": e.ID,
+		"X-Tenant": "7 Blumen ☺",
 	} {
 		if v := got.Header.Get(name); v != want {
 			t.Errorf("header %s is %q, want %q", name, v, want)
@@ -341,7 +348,7 @@ func TestRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, err := format.Body(e)
+	body, err := format.Body(e, event.Full)
 	if err != nil {
 		t.Fatal(err)
 	}

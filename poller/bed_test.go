@@ -144,7 +144,7 @@ type bed struct {
 // A bedOption changes a bed before its poller is made.
 type bedOption func(*bed)
 
-func legacyAPI(b *bed) { b.store.Source = b.client(testStore, testSecret, b.server.Transport()) }
+func legacyAPI(b *bed) { b.store.Source = b.client(testSecret, b.server.Transport()) }
 
 func startAt(s Start) bedOption { return func(b *bed) { b.store.Start = s } }
 
@@ -155,7 +155,7 @@ func reconcileEvery(spec string) bedOption {
 // pagesOf makes Ecwid give at most n objects a page.
 func pagesOf(n int) bedOption {
 	return func(b *bed) {
-		b.store.Source = b.client(testStore, testToken, smallPages{b.server.Transport(), n})
+		b.store.Source = b.client(testToken, smallPages{b.server.Transport(), n})
 	}
 }
 
@@ -165,7 +165,7 @@ func newBed(t testing.TB, options ...bedOption) *bed {
 	b.shop = b.server.AddShop(ecwidtest.ShopOptions{ID: testStore, Token: testToken, LegacySecret: testSecret})
 	b.store = Store{
 		Store:    event.Store{ID: testStore, Name: "Flower shop", Tags: []string{"eu"}},
-		Source:   b.client(testStore, testToken, b.server.Transport()),
+		Source:   b.client(testToken, b.server.Transport()),
 		Schedule: mustSchedule(t, "5m"), Start: Start{Sweep: true}, Overlap: 5 * time.Minute,
 	}
 	for _, o := range options {
@@ -186,10 +186,10 @@ func (b *bed) restart() {
 	})
 }
 
-func (b *bed) client(storeID int64, secret string, transport http.RoundTripper) *ecwid.Client {
+func (b *bed) client(secret string, transport http.RoundTripper) *ecwid.Client {
 	b.Helper()
 	client, err := ecwid.NewClient(ecwid.Options{
-		StoreID: storeID, Secret: secret, Transport: transport,
+		StoreID: testStore, Secret: secret, Transport: transport,
 		Limiter: ecwid.NewLimiters().For(secret, 0, ecwid.DetectAPI(secret)),
 	})
 	if err != nil {

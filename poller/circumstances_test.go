@@ -20,7 +20,7 @@ type circumstances struct {
 	drifting  float64 // the chance that something happens during a request
 	faults    float64 // the chance that a request fails
 	kills     bool
-	full      float64 // the chance that a commit fails, durable or not
+	full      float64 // the chance that a commit fails or panics, durable or not
 	deaf      float64 // the chance that an order cannot be read by itself, this once
 	skew      time.Duration
 	behaviour ecwidtest.Behaviour
@@ -34,6 +34,16 @@ type circumstances struct {
 	// spoiled pages hold rows that cannot be read, and late ones come when the
 	// overlap is over: what the polls miss so is the reconciliation's to find.
 	spoiled, late bool
+	// jumps puts the local clock back now and then while the poller runs.
+	jumps bool
+	// calm leaves out whatever can hold up a poll, so that each has to succeed and
+	// to tell at once what can be seen (witness_test.go).
+	calm bool
+	// rush shifts every page behind the first: few walks are whole. Only what is
+	// deleted has to be told at once.
+	rush bool
+	// shrinking lists lose their last row between two pages.
+	shrinking bool
 }
 
 func draw(r *rand.Rand) circumstances {
@@ -81,7 +91,26 @@ func draw(r *rand.Rand) circumstances {
 	if c.shifted {
 		c.behaviour.StaleChance = 0
 	}
+	c.jumps = r.IntN(4) == 0
+	if !c.spoiled && !c.late && r.IntN(4) == 0 {
+		c.calmDown(r)
+	}
 	return c
+}
+
+// calmDown leaves at most one thing that moves a list while it is read.
+func (c *circumstances) calmDown(r *rand.Rand) {
+	c.calm, c.kills, c.jumps, c.shifted = true, false, false, false
+	c.faults, c.full, c.deaf, c.drifting, c.pace, c.behaviour.StaleChance = 0, 0, 0, 0, 0, 0
+	switch r.IntN(3) {
+	case 0:
+		c.rush, c.shifted, c.legacy = true, true, false
+		c.hours, c.pageSize = min(c.hours, 4), 5
+	case 1:
+		c.shrinking, c.bursts = true, false
+		c.overlap, c.pageSize = max(c.overlap, 20*time.Minute), 3
+		c.behaviour.IndexLag, c.behaviour.DeletedIndexLag = 0, 0
+	}
 }
 
 func pick[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values))] }

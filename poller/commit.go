@@ -15,8 +15,13 @@ func (t *tracker) commitFindings(ctx context.Context, found []finding, r *report
 	if len(found) == 0 {
 		return nil
 	}
+	return t.commitTo(ctx, *t.cursor, found, r)
+}
+
+// commitTo commits what was found together with the cursor that it leads to.
+func (t *tracker) commitTo(ctx context.Context, next event.Cursor, found []finding, r *report) error {
 	slices.SortStableFunc(found, func(a, b finding) int { return a.event.Time.Compare(b.event.Time) })
-	set := event.ChangeSet{Cursor: *t.cursor}
+	set := event.ChangeSet{Cursor: next}
 	now := time.Now().UTC()
 	for _, f := range found {
 		set.Snapshots = append(set.Snapshots, f.snapshot)
@@ -50,7 +55,7 @@ func (t *tracker) commit(ctx context.Context, set *event.ChangeSet, r *report) e
 	t.cursor = &cursor
 	r.commits++
 	r.count(set)
-	if len(set.Deliveries) > 0 {
+	if len(set.Events) > 0 {
 		t.committed(t.store.ID)
 	}
 	return nil

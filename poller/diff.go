@@ -92,7 +92,7 @@ func (d *differ) object(ignore Ignore) {
 			continue
 		}
 		// What one member takes now is bounded by the object itself.
-		d.changes, d.size = append(d.changes[:count], d.change(appendStep(nil, p.step), p)), size
+		d.changes, d.size = append(d.changes[:count], d.change(event.AppendStep(nil, p.step), p)), size
 	}
 }
 
@@ -103,7 +103,7 @@ func (d *differ) child(p jsonPair, ignore Ignore) {
 		return
 	}
 	length := len(d.path)
-	d.path = appendStep(d.path, p.step)
+	d.path = event.AppendStep(d.path, p.step)
 	d.value(p, inside)
 	d.path = d.path[:length]
 }

@@ -76,11 +76,7 @@ func TestDiff(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ignore, err := ParseIgnore(test.ignore)
-			if err != nil {
-				t.Fatal(err)
-			}
-			changes, err := Diff([]byte(test.old), []byte(test.new), ignore)
+			changes, err := Diff([]byte(test.old), []byte(test.new), ignoring(t, test.ignore...))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
 
@@ -110,6 +111,9 @@ func (o *oracle) checkOrder(l life) {
 	o.checkChanges(l)
 	o.checkFirst(l)
 	o.checkEnd(l)
+	if o.calm {
+		o.checkPrompt(l)
+	}
 }
 
 func (o *oracle) fail(l life, format string, args ...any) {
@@ -154,8 +158,8 @@ func (o *oracle) checkStates(l life) {
 	for _, e := range l.events {
 		for ; at < len(l.history); at++ {
 			state := l.history[at]
-			if state.Deleted == (e.Type == event.OrderDeleted) && !state.Unfinished &&
-				(state.Deleted || bytes.Equal(l.raws[at], e.Raw)) {
+			if state.Deleted && e.Type == event.OrderDeleted ||
+				alive(state) && e.Type != event.OrderDeleted && bytes.Equal(l.raws[at], e.Raw) {
 				break
 			}
 		}
@@ -241,10 +245,11 @@ func (l life) quietSince(t time.Time, skew time.Duration) bool {
 func (o *oracle) checkEnd(l life) {
 	last := l.last()
 	switch {
-	case last.Unfinished:
+	case !slices.ContainsFunc(l.history, alive):
 		if l.seen || len(l.events) > 0 {
 			o.fail(l, "it never was an order, and is known")
 		}
+	case unfinished(last): // it is left as it was
 	case last.Deleted:
 		o.checkGone(l)
 	case !l.seen:
@@ -283,12 +288,19 @@ func (o *oracle) checkAlive(l life) {
 		}
 		return
 	}
+	if !o.asBefore(l, raw) {
+		o.fail(l, "nothing was told of it")
+	}
+}
+
+// asBefore tells whether an order was like that before tracking began.
+func (o *oracle) asBefore(l life, raw []byte) bool {
 	for i, state := range l.history {
-		if !state.Deleted && !state.Unfinished && state.Updated.Before(o.began) && o.sameContent(l.raws[i], raw) {
-			return // it is as it was
+		if alive(state) && state.Updated.Before(o.began) && o.sameContent(l.raws[i], raw) {
+			return true
 		}
 	}
-	o.fail(l, "nothing was told of it")
+	return false
 }
 
 // checkGraves checks that no order was brought to life by an index that still
@@ -299,7 +311,7 @@ func (o *oracle) checkGraves() {
 		for _, e := range set.Events {
 			died := o.diedAfter(e)
 			read := died.Add(o.behaviour.DeletionListLag + time.Second)
-			if e.Type == event.OrderCreated && !died.Before(o.began) && !read.After(readTo) {
+			if e.Type == event.OrderCreated && !died.Before(o.first) && !read.After(readTo) {
 				o.Errorf("order %s came to life at %s from its grave of %s", e.ObjectID, e.DetectedAt, died)
 			}
 		}

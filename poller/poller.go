@@ -65,12 +65,14 @@ type Options struct {
 	Storage Storage
 	// Route returns the pending deliveries of a new event.
 	Route func(event.Event) []event.Delivery
-	// Committed is told the store of each commit that held deliveries. It must
+	// Committed is told the store of each commit that held events. It must
 	// not block.
 	Committed func(storeID int64)
 	// Progress is told how far the first reading of a store has come; nil: the log
 	// tells it. It must not block.
 	Progress func(Progress)
+	// Polled is told of each poll that has ended; nil: nobody is. It must not block.
+	Polled func(Poll)
 	// MaxConcurrent is how many stores are polled at the same time, at least 1.
 	MaxConcurrent int
 	Logger        *zap.Logger
@@ -80,6 +82,9 @@ type Options struct {
 // a time.
 type Poller struct {
 	trackers      []*tracker
+	byStore       map[int64]*tracker
+	commands      *commands
+	pings         chan struct{}
 	maxConcurrent int
 }
 
@@ -88,7 +93,7 @@ func New(o Options) (*Poller, error) {
 	if o.MaxConcurrent < 1 {
 		return nil, fmt.Errorf("max concurrent polls must be at least 1, not %d", o.MaxConcurrent)
 	}
-	p := &Poller{maxConcurrent: o.MaxConcurrent}
+	p := &Poller{maxConcurrent: o.MaxConcurrent, byStore: make(map[int64]*tracker), commands: newCommands(), pings: make(chan struct{})}
 	for _, s := range o.Stores {
 		switch {
 		case s.Paused:
@@ -98,7 +103,9 @@ func New(o Options) (*Poller, error) {
 		case s.Overlap < 0:
 			return nil, fmt.Errorf("store %d: the overlap must not be negative, it is %s", s.ID, s.Overlap)
 		}
-		p.trackers = append(p.trackers, newTracker(s, o))
+		t := newTracker(s, o)
+		p.trackers = append(p.trackers, t)
+		p.byStore[s.ID] = t
 	}
 	return p, nil
 }
@@ -126,19 +133,20 @@ func (p *Poller) Run(ctx context.Context) {
 // dispatch hands each tracker to a worker when its time has come. It returns when
 // ctx has ended and no worker is busy.
 func (p *Poller) dispatch(ctx context.Context, work chan<- *tracker, done <-chan *tracker) {
-	waiting := make(agenda, len(p.trackers))
-	copy(waiting, p.trackers)
-	heap.Init(&waiting)
+	idle := waiting(p.trackers)
 	busy := 0
 	stop := ctx.Done()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		if p.commands.carryOut() {
+			idle = waiting(p.trackers)
+		}
 		var hand chan<- *tracker
 		var next *tracker
 		var wake <-chan time.Time
-		if len(waiting) > 0 && ctx.Err() == nil {
-			next = waiting[0]
+		if len(idle) > 0 && ctx.Err() == nil {
+			next = idle[0]
 			if wait := time.Until(next.due); wait > 0 {
 				timer.Reset(wait)
 				wake = timer.C
@@ -151,11 +159,15 @@ func (p *Poller) dispatch(ctx context.Context, work chan<- *tracker, done <-chan
 		}
 		select {
 		case hand <- next:
-			heap.Pop(&waiting)
+			heap.Pop(&idle)
+			next.busy = true
 			busy++
 		case t := <-done:
+			t.busy = false
 			busy--
-			heap.Push(&waiting, t)
+			heap.Push(&idle, t)
+		case <-p.commands.news:
+		case <-p.pings:
 		case <-wake:
 		case <-stop:
 			stop = nil
@@ -163,13 +175,16 @@ func (p *Poller) dispatch(ctx context.Context, work chan<- *tracker, done <-chan
 	}
 }
 
-// Once polls every store once, and with reconcile compares each whole shop with its
+// Once polls every store that is not paused once, and with reconcile compares each whole shop with its
 // snapshots. It returns the errors of the polls that failed, each naming its store.
 func (p *Poller) Once(ctx context.Context, reconcile bool) error {
 	var group errgroup.Group
 	group.SetLimit(p.maxConcurrent)
 	failures := make([]error, len(p.trackers))
 	for i, t := range p.trackers {
+		if t.board.read().Paused {
+			continue
+		}
 		group.Go(func() error {
 			t.passWanted = reconcile
 			if err := t.turn(ctx, true); err != nil {
@@ -180,6 +195,17 @@ func (p *Poller) Once(ctx context.Context, reconcile bool) error {
 	}
 	_ = group.Wait() // the functions return no error
 	return errors.Join(failures...)
+}
+
+// Ping returns when the scheduler of a running Poller has answered. It answers at once,
+// whatever the polls do, unless it hangs; then Ping returns ctx's error.
+func (p *Poller) Ping(ctx context.Context) error {
+	select {
+	case p.pings <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the scheduler of the polls does not answer: %w", ctx.Err())
+	}
 }
 
 // An agenda is a heap of trackers by when they are due.

@@ -36,10 +36,10 @@ func (b *bed) expectReconciled(want ...string) {
 	}
 }
 
-// smallWindows makes windows of at most four orders.
+// smallWindows makes windows of at most four orders, and each page a batch.
 func smallWindows(b *bed) {
 	for _, t := range b.poller.trackers {
-		t.maxWindow = 4
+		t.maxWindow, t.batchBytes = 4, 1
 	}
 }
 

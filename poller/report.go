@@ -1,8 +1,6 @@
 package poller
 
 import (
-	"context"
-	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -66,20 +64,9 @@ func (r *report) found() bool {
 }
 
 // log writes the poll's one line.
-func (r *report) log(log *zap.Logger, took time.Duration, next time.Time, err error) {
-	result := "ok"
-	switch {
-	case errors.Is(err, event.ErrRefused):
-		result = "refused"
-	case errors.Is(err, errNotWhole):
-		result = "not_whole"
-	case errors.Is(err, context.Canceled):
-		result = "stopped"
-	case err != nil:
-		result = "failed"
-	}
+func (r *report) log(log *zap.Logger, p Poll, next time.Time) {
 	fields := []zap.Field{
-		zap.String("result", result), zap.Duration("duration", took), zap.Time("next", next),
+		zap.String("result", p.Result), zap.Duration("duration", p.Duration), zap.Time("next", next),
 		zap.Int("pages", r.pages), zap.Int("objects", r.objects),
 		zap.Int("created", r.created), zap.Int("updated", r.updated), zap.Int("deleted", r.deleted),
 	}
@@ -99,8 +86,8 @@ func (r *report) log(log *zap.Logger, took time.Duration, next time.Time, err er
 		}
 	}
 	switch {
-	case err != nil && result != "stopped":
-		log.Warn("poll.finished", append(fields, zap.Error(err))...)
+	case p.Err != nil && p.Result != ResultStopped:
+		log.Warn("poll.finished", append(fields, zap.Error(p.Err))...)
 	case r.found() || r.notObjects > 0:
 		log.Info("poll.finished", fields...)
 	default:

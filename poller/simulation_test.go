@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"strconv"
 	"sync/atomic"
@@ -22,13 +21,14 @@ import (
 
 // TestSimulation lives hours of random shops under everything that Ecwid, the
 // network and the machine are known to do to a poller, and holds what was told
-// against the truth (oracle_test.go). There are 1,000 seeds, fewer under the race
-// detector and with -short. A failing seed is named by its subtest, and repeats:
+// against the truth (oracle_test.go, witness_test.go). There are 1,000 seeds, under
+// the race detector the first 250 of them, and 50 with -short. A failing seed is
+// named by its subtest, and repeats:
 //
 //	ECWID_EVENTS_SEED=17 go test -run Simulation ./poller
 //
-// ECWID_EVENTS_SIMULATIONS sets the number of seeds, ECWID_EVENTS_LOG=1 prints
-// what happens.
+// ECWID_EVENTS_SIMULATIONS sets the number of seeds, of which ECWID_EVENTS_SEED is
+// the first then. ECWID_EVENTS_LOG=1 prints what happens.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	first, count := uint64(1), 1000
@@ -38,18 +38,18 @@ func TestSimulation(t *testing.T) {
 	case raceDetector:
 		count = 250
 	}
-	if text := os.Getenv("ECWID_EVENTS_SIMULATIONS"); text != "" {
-		var err error
-		if count, err = strconv.Atoi(text); err != nil {
-			t.Fatal(err)
-		}
-	}
 	if text := os.Getenv("ECWID_EVENTS_SEED"); text != "" {
 		var err error
 		if first, err = strconv.ParseUint(text, 10, 64); err != nil {
 			t.Fatal(err)
 		}
 		count = 1
+	}
+	if text := os.Getenv("ECWID_EVENTS_SIMULATIONS"); text != "" {
+		var err error
+		if count, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for i := range uint64(count) {
 		t.Run(fmt.Sprintf("ECWID_EVENTS_SEED=%d", first+i), func(t *testing.T) {
@@ -72,17 +72,20 @@ type simulation struct {
 	// ahead is what the server's clock gains on the local one when that is put
 	// back, and loses when it is put forward.
 	ahead   atomic.Int64
-	lively  atomic.Bool // things happen between the pages of a walk
+	back    time.Duration // see mortal
+	lively  atomic.Bool   // things happen between the pages of a walk
 	storage *journal
-	life    *lifeline // of the poller that runs
-	ended   chan struct{}
-	cancel  context.CancelFunc
+	// committed is when, by the server's clock, each event was committed.
+	committed map[string]time.Time
+	life      *lifeline // of the poller that runs
+	ended     chan struct{}
+	cancel    context.CancelFunc
 }
 
 func newSimulation(t *testing.T, seed uint64) *simulation {
 	s := &simulation{
 		T: t, random: rand.New(rand.NewPCG(seed, 1)), drift: rand.New(rand.NewPCG(seed, 2)), chance: rand.New(rand.NewPCG(seed, 3)),
-		storage: openJournal(t), ended: make(chan struct{}),
+		storage: openJournal(t), committed: map[string]time.Time{}, ended: make(chan struct{}),
 	}
 	s.circumstances = draw(s.random)
 	s.server = ecwidtest.NewServer(ecwidtest.Options{
@@ -98,6 +101,9 @@ func (s *simulation) run() {
 	s.logf("%+v", s.circumstances)
 	s.bringPast()
 	s.setFaults(s.faults)
+	if s.rush {
+		s.server.SetFaultRate(ecwidtest.ShiftedPage, 1)
+	}
 	s.shop.SetBehaviour(s.behaviour)
 	s.server.BeforeResponse(s.interfere)
 	s.lively.Store(true)
@@ -108,7 +114,7 @@ func (s *simulation) run() {
 		s.tend()
 	}
 	s.fallQuiet()
-	s.end()
+	s.keepSilent()
 	judgeSimulation(s)
 }
 
@@ -148,122 +154,29 @@ func (s *simulation) setFaults(chance float64) {
 	}
 }
 
-// live lets something happen in the shop.
-func (s *simulation) live() {
-	for range 1 + s.random.IntN(3) {
-		if !s.bursts {
-			time.Sleep(time.Second)
-		}
-		s.logf("%s", s.shop.Step(s.random))
-	}
-	if !s.bursts {
-		time.Sleep(time.Second)
-	}
-	switch s.random.IntN(10) {
-	case 0:
-		s.deleteOne(s.random, 20)
-	case 1:
-		s.restoreOne(s.random)
-	case 2:
-		s.editMany()
-	}
-	if s.bursts && s.random.IntN(3) == 0 {
-		s.burst()
-	}
-}
-
-// burst makes several changes of one order at once, which all get the same stamp.
-func (s *simulation) burst() {
-	id := s.choose(s.random, 20, alive)
-	if id == "" || s.random.IntN(3) == 0 {
-		id = s.shop.Place()
-	}
-	for range 1 + s.random.IntN(2) {
-		n := s.random.IntN(1000)
-		s.shop.Edit(id, set("privateAdminNotes", fmt.Sprint("note ", n)))
-		s.logf("order %s edited in a burst: %d", id, n)
-	}
-	if s.random.IntN(3) == 0 {
-		s.logf("order %s deleted in a burst", s.shop.Delete(id))
-	}
-}
-
-// editMany changes a good part of the newest orders, one soon after the other.
-func (s *simulation) editMany() {
-	for range 5 + s.random.IntN(10) {
-		time.Sleep(time.Second + time.Duration(s.random.Int64N(int64(3*time.Second))))
-		if id := s.choose(s.random, 30, alive); id != "" {
-			s.logf("order %s shipped with others", s.shop.Ship(id))
-		}
-	}
-}
-
-func (s *simulation) deleteOne(r *rand.Rand, newest int) {
-	if id := s.choose(r, newest, alive); id != "" {
-		s.logf("order %s deleted", s.shop.Delete(id))
-	}
-}
-
-func (s *simulation) restoreOne(r *rand.Rand) {
-	if id := s.choose(r, 20, func(st ecwidtest.State) bool { return st.Deleted }); id != "" {
-		s.logf("order %s restored", s.shop.Restore(id))
-	}
-}
-
-func alive(st ecwidtest.State) bool { return !st.Deleted && !st.Unfinished }
-
-// choose returns one of the newest orders whose state is as wanted, or none.
-func (s *simulation) choose(r *rand.Rand, newest int, wanted func(ecwidtest.State) bool) string {
-	ids := s.shop.IDs()
-	for range 10 {
-		if len(ids) == 0 {
-			break
-		}
-		id := ids[len(ids)-1-r.IntN(min(newest, len(ids)))]
-		if history := s.shop.History(id); wanted(history[len(history)-1]) {
-			return id
-		}
-	}
-	return ""
-}
-
-// interfere lets things happen while a request is under way: between two pages.
-func (s *simulation) interfere(*http.Request) {
-	if !s.lively.Load() || s.drift.Float64() >= s.drifting {
-		return
-	}
-	switch s.drift.IntN(4) {
-	case 0, 1:
-		s.deleteOne(s.drift, 6)
-	case 2:
-		s.logf("between: %s", s.shop.Step(s.drift))
-		s.deleteOne(s.drift, 6)
-	case 3:
-		s.logf("between: %s", s.shop.Step(s.drift))
-	}
-}
-
 // begin starts a poller on what the last one left behind. Where pollers are
 // killed, it dies at one of its next calls to Ecwid or to the storage.
 func (s *simulation) begin() {
 	ctx, cancel := context.WithCancel(s.Context())
 	s.cancel = cancel
-	s.life = &lifeline{left: 1 << 30, cut: cancel}
+	s.life = newLifeline(cancel)
 	if s.kills && s.lively.Load() {
 		s.life.left = 1 + s.random.IntN(pick(s.random, 10, 100, 400))
 		s.life.afterwards = s.random.IntN(2) == 0
 	}
-	logger := zap.NewNop()
+	w := &witness{simulation: s, LevelEnabler: zapcore.DebugLevel}
+	var core zapcore.Core = w
 	if verbose() {
 		encoder := zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig())
-		logger = zap.New(zapcore.NewCore(encoder, zapcore.Lock(os.Stdout), zapcore.DebugLevel))
+		core = zapcore.NewTee(w, zapcore.NewCore(encoder, zapcore.Lock(os.Stdout), zapcore.DebugLevel))
 	}
 	p := mustPoller(s, Options{
-		Stores: []Store{s.describe()}, Storage: mortal{s.storage, s.life, s.strikes(s.full)}, MaxConcurrent: 1, Logger: logger,
+		Stores:  []Store{s.describe(w)},
+		Storage: mortal{s.storage, s.life, s.strikes(s.full), s.strikes(s.full), s.back, w.commit}, MaxConcurrent: 1, Logger: zap.New(core),
 		Route: routeToOne, Committed: func(int64) {},
 	})
 	for _, t := range p.trackers {
-		t.maxWindow = 10
+		t.maxWindow, t.batchBytes = 10, 30_000
 	}
 	ended := make(chan struct{})
 	s.ended = ended
@@ -273,14 +186,14 @@ func (s *simulation) begin() {
 	}()
 }
 
-func (s *simulation) describe() Store {
+func (s *simulation) describe(w *witness) Store {
 	secret := testToken
 	if s.legacy {
 		secret = testSecret
 	}
 	client, err := ecwid.NewClient(ecwid.Options{
 		StoreID: testStore, Secret: secret,
-		Transport: &steady{next: smallPages{mortalTransport{s.server.Transport(), s.life, s.strikes(s.deaf)}, s.pageSize}, pace: s.pace},
+		Transport: &steady{next: smallPages{mortalTransport{s.server.Transport(), s.life, s.strikes(s.deaf), w.answer}, s.pageSize}, pace: s.pace, asked: map[string]time.Time{}},
 		Limiter:   ecwid.NewLimiters().For(secret, 0, ecwid.DetectAPI(secret)),
 	})
 	if err != nil {
@@ -330,6 +243,7 @@ func (s *simulation) tend() {
 	switch s.random.IntN(4) {
 	case 0: // the local clock is put back
 		s.ahead.Add(int64(hours))
+		s.back += time.Duration(s.random.Int64N(int64(12 * time.Hour)))
 	case 1: // and forward: no time passes for the shop
 		time.Sleep(hours)
 		s.ahead.Add(-int64(hours))
@@ -358,20 +272,32 @@ func (s *simulation) fallQuiet() {
 	}
 	b := s.behaviour
 	lag := max(b.IndexLag+b.StaleAge, b.DeletedIndexLag+b.StaleAge, b.DeletionListLag, s.overlap)
-	interval, err := time.ParseDuration(s.interval)
-	if err != nil {
-		s.Fatal(err)
-	}
 	if s.faults > 0 { // the store may be suspended
 		time.Sleep(probeInterval)
 	}
 	// A reconciliation is due by the local clock, which may have been put back.
-	time.Sleep(lag + 3*interval + 3*s.reconcile)
+	time.Sleep(lag + 3*s.every() + 3*s.reconcile)
 }
 
-func (s *simulation) end() {
+// keepSilent lets the poller go on when it has found out everything, and ends it.
+func (s *simulation) keepSilent() {
+	synctest.Wait()
+	s.storage.mu.Lock()
+	before := len(s.storage.sets)
+	s.storage.mu.Unlock()
+	time.Sleep(5 * s.every())
 	s.cancel()
 	<-s.ended
+	checkSilence(s, s.storage.sets[before-1:])
+}
+
+// every is the interval of the polls.
+func (s *simulation) every() time.Duration {
+	interval, err := time.ParseDuration(s.interval)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return interval
 }
 
 func verbose() bool { return os.Getenv("ECWID_EVENTS_LOG") != "" }

@@ -20,15 +20,18 @@ const probeInterval = time.Hour
 // never seen is remembered.
 const tombstoneAge = 24 * time.Hour
 
-// A tracker follows the orders of one store. It is used by one goroutine at a time.
+// A tracker follows the orders of one store. It is used by one goroutine at a time,
+// except for its board.
 type tracker struct {
 	store     Store
 	storage   Storage
 	route     func(event.Event) []event.Delivery
 	committed func(storeID int64)
 	progress  func(Progress) // nil: the log tells it
+	polled    func(Poll)     // nil: nobody is told
 	log       *zap.Logger
-	maxWindow int
+	// maxWindow and batchBytes bound what the reading of the whole shop holds.
+	maxWindow, batchBytes int
 
 	// due is when the store's next turn is; its monotonic reading keeps a local
 	// clock that jumps from delaying it.
@@ -42,6 +45,11 @@ type tracker struct {
 	// passWanted asks for one whatever the schedule says.
 	passWanted bool
 
+	// busy tells that a worker has the tracker, and paused that none gets it. Both
+	// belong to the scheduler.
+	busy, paused bool
+	board        board
+
 	// cursor is nil until it has been loaded. It may be ahead of the stored one:
 	// a poll that found nothing writes nothing.
 	cursor *event.Cursor
@@ -49,8 +57,10 @@ type tracker struct {
 
 func newTracker(s Store, o Options) *tracker {
 	return &tracker{
-		store: s, storage: o.Storage, route: o.Route, committed: o.Committed, progress: o.Progress,
-		log: o.Logger.With(zap.Int64("store", s.ID)), maxWindow: maxWindow,
+		store: s, storage: o.Storage, route: o.Route, committed: o.Committed, progress: o.Progress, polled: o.Polled,
+		log:       o.Logger.With(zap.Int64("store", s.ID)),
+		maxWindow: maxWindow, batchBytes: batchBytes(min(o.MaxConcurrent, len(o.Stores))),
+		board: board{state: State{StoreID: s.ID}},
 	}
 }
 
@@ -84,17 +94,28 @@ func (t *tracker) turn(ctx context.Context, toEnd bool) error {
 	default:
 		t.due = upcoming(t.store.Schedule, time.Now(), t.store.ID)
 	}
-	r.log(t.log, time.Since(start), t.due, err)
+	t.finish(&r, start, t.due, err)
 	return err
 }
 
 // protected turns a panic into an error, so that a fault met in one store's orders
 // does not stop the others.
-func (t *tracker) protected(f func() error) (err error) {
+func (t *tracker) protected(f func() error) error {
+	err := recovered(f)
+	if errors.Is(err, errPanic) {
+		t.cursor, t.pass = nil, nil
+	}
+	return err
+}
+
+// errPanic is returned by recovered in the place of a panic.
+var errPanic = errors.New("panic")
+
+// recovered calls f and turns a panic into an error.
+func recovered(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			t.cursor, t.pass = nil, nil
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			err = fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack())
 		}
 	}()
 	return f()
@@ -208,13 +229,22 @@ func (t *tracker) advance(ctx context.Context, readTo time.Time, r *report) erro
 // observe judges objects that were read and commits what they bring. certain tells
 // that they were read one by one.
 func (t *tracker) observe(ctx context.Context, objects []event.Object, since time.Time, certain bool, r *report) error {
-	objects = finished(objects)
+	found, err := t.examine(ctx, finished(objects), since, certain, r)
+	if err != nil {
+		return err
+	}
+	return t.commitFindings(ctx, found, r)
+}
+
+// examine judges finished objects, each there once, and returns what is to be
+// remembered or announced.
+func (t *tracker) examine(ctx context.Context, objects []event.Object, since time.Time, certain bool, r *report) ([]finding, error) {
 	if len(objects) == 0 {
-		return nil
+		return nil, nil
 	}
 	last, buried, err := t.recall(ctx, objects)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	j := t.judge(since)
 	j.certain = certain
@@ -222,13 +252,13 @@ func (t *tracker) observe(ctx context.Context, objects []event.Object, since tim
 	for _, o := range objects {
 		f, err := t.judgeOne(ctx, j, o, last, buried, r)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if f.verdict == learned || f.verdict == changed {
 			found = append(found, f)
 		}
 	}
-	return t.commitFindings(ctx, found, r)
+	return found, nil
 }
 
 func (t *tracker) judge(since time.Time) judge {

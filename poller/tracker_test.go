@@ -269,6 +269,7 @@ func TestFailedCommit(t *testing.T) {
 					b.shop.Place()
 				}
 				time.Sleep(time.Hour)
+				smallWindows(b)
 				left := n
 				b.storage.refuse = func(*event.ChangeSet) error {
 					if left--; left < 0 {

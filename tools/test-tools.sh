@@ -1,27 +1,48 @@
 #!/bin/sh
-# Installs what make test uses besides Go: gcc for the race detector, and
-# systemd-analyze for the tests of the unit file. Where it cannot install, it names
-# what is missing and goes on; with CI=true that is a failure.
+# Installs what make test uses besides Go: gcc for the race detector, Node for a
+# receiver of events, and for the tests of packaging/: systemd-analyze, rpm, busybox
+# and promtool. Where it cannot install, it names what is missing and goes on; with
+# CI=true that is a failure.
 set -eu
+cd "$(dirname "$0")/.."
 
 missing() {
 	command -v gcc >/dev/null || echo gcc libc6-dev
 	command -v systemd-analyze >/dev/null || echo systemd
+	command -v node >/dev/null || echo nodejs
+	command -v npm >/dev/null || echo npm
+	command -v rpm >/dev/null || echo rpm
+	command -v busybox >/dev/null || echo busybox-static
+}
+
+has_promtool() { command -v promtool >/dev/null || [ -x bin/promtool ]; }
+
+# The package of promtool holds a server that starts when it is installed, so only the
+# tool is taken out of it.
+extract_promtool() {
+	mkdir -p bin
+	directory=$(mktemp -d)
+	(cd "$directory" && apt-get -o APT::Sandbox::User=root download -qq prometheus >/dev/null && dpkg-deb -x prometheus_*.deb .) &&
+		cp "$directory/usr/bin/promtool" bin/
+	rm -rf "$directory"
 }
 
 packages=$(missing)
-[ -n "$packages" ] || exit 0
+[ -n "$packages" ] || ! has_promtool || exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-	echo "Installing what the tests need:" $packages
+	echo "Installing what the tests need:" $packages $(has_promtool || echo promtool)
 	apt-get update -qq || true
 	# Unquoted on purpose: a list of names.
-	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $packages >/dev/null || true
+	[ -z "$packages" ] ||
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $packages >/dev/null || true
+	has_promtool || extract_promtool || true
 	packages=$(missing)
-	[ -n "$packages" ] || exit 0
+	[ -n "$packages" ] || ! has_promtool || exit 0
 fi
 
-echo "Missing on this machine:" $packages >&2
+echo "Missing on this machine:" $packages $(has_promtool || echo promtool) >&2
 echo "Without gcc the tests run without the race detector." >&2
-echo "Without systemd TestUnitIsValid and TestUnitIsHardened in packaging are skipped." >&2
+echo "Without node and npm TestReceiversThatOthersWrote/standard in notify is skipped." >&2
+echo "Without systemd, rpm, busybox, promtool or root's rights, tests in packaging/ are skipped." >&2
 [ "${CI:-}" != true ]

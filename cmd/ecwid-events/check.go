@@ -1,21 +1,30 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ecwid-events/ecwid-events/app"
+	"github.com/ecwid-events/ecwid-events/cmd/ecwid-events/print"
+	"github.com/ecwid-events/ecwid-events/config"
 )
 
 func newCheck() *cobra.Command {
 	var path string
-	var show bool
+	var show, live bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Validate the configuration",
 		Long: `Read the configuration and tell all that is wrong with it at once. Nothing is
-asked of Ecwid or the callbacks, and nothing is stored.`,
+stored. Unless --live is given, nothing is asked of Ecwid or the callbacks either;
+with it, each store is read and each callback is sent an event of the type test.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if show && live {
+				return usageError{errors.New("--show and --live do not go together: choose one")}
+			}
 			c, source, err := loadConfig(path)
 			if err != nil {
 				return err
@@ -33,12 +42,31 @@ asked of Ecwid or the callbacks, and nothing is stored.`,
 				return err
 			}
 			_, err = fmt.Fprintf(out, "%s is valid: %s, %s\n", source, count(len(c.Stores), "store"), count(len(c.Callbacks), "callback"))
-			return err
+			if err != nil || !live {
+				return err
+			}
+			return checkLive(cmd, c)
 		},
 	}
 	addConfigFlag(cmd, &path)
+	cmd.Flags().BoolVar(&live, "live", false, "also ask Ecwid for each store, and send each callback a test event")
 	cmd.Flags().BoolVar(&show, "show", false, "print the configuration with its defaults filled in, secrets as <secret>")
 	return cmd
+}
+
+func checkLive(cmd *cobra.Command, c *config.Config) error {
+	p := print.To(cmd.OutOrStdout())
+	ok, err := app.CheckLive(cmd.Context(), c, buildVersion(), func(f app.Finding) {
+		if f.OK {
+			_ = p.Line(print.Good, "%s: %s", f.Subject, f.Text)
+			return
+		}
+		_ = p.Line(print.Bad, "%s: %s", f.Subject, f.Text)
+	})
+	if err == nil && !ok {
+		return exitError{exitFailed}
+	}
+	return err
 }
 
 func count(n int, what string) string {

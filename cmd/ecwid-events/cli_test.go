@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-const smallConfig = `stores:
+const smallConfig = `admin: {listen: ""}
+stores:
   - id: 1003
     order_secret: ${ECWID_ORDER_SECRET}
 callbacks:

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecwid-events/ecwid-events/config"
+	"github.com/ecwid-events/ecwid-events/event"
 	"github.com/ecwid-events/ecwid-events/notify"
 	"github.com/ecwid-events/ecwid-events/poller"
 )
@@ -44,9 +45,16 @@ func loadConfig(path string) (*config.Config, string, error) {
 func configChecks() config.Checks {
 	return config.Checks{
 		Schedule:      checkSchedule,
-		Pointer:       poller.ParsePointer,
+		Pointer:       checkPointer,
 		SigningSecret: notify.CheckSigningSecret,
+		Header:        notify.CheckHeader,
+		TLS:           func(t config.TLS) error { return notify.CheckTLS(notify.TLS(t)) },
 	}
+}
+
+func checkPointer(pointer string) error {
+	_, err := event.ParsePattern(pointer)
+	return err
 }
 
 func checkSchedule(spec string) error {

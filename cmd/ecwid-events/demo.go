@@ -143,6 +143,7 @@ callbacks:
     signing_secret: %s
     retry: {first: 200ms, longest: 2s}
 storage: {path: demo.db}
+admin: {listen: ""}
 log: {level: warn, format: console}
 `, demoStoreID, demoToken, ecwidURL, receiverURL, demoSecret)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -1,25 +1,24 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	bolt "go.etcd.io/bbolt" //nolint:depguard // reads every page of a storage that was left in the midst of writing
 
 	"github.com/ecwid-events/ecwid-events/ecwid/ecwidtest"
+	"github.com/ecwid-events/ecwid-events/event"
 	"github.com/ecwid-events/ecwid-events/notify/notifytest"
 	"github.com/ecwid-events/ecwid-events/store/boltstore"
 )
@@ -27,96 +26,309 @@ import (
 // kills is how often the program is killed.
 const kills = 25
 
-// TestKill kills the real program at random moments while the orders of two shops
-// change and the receiver fails now and then. In the end every order's final state
-// must have been delivered, no id with two bodies, and each order's events in the
-// order of their versions, none left out.
+// TestKill kills the real program at random moments.
 //
 // ECWID_EVENTS_SEED repeats a run, as far as the moments of the kills allow.
 func TestKill(t *testing.T) {
 	seed := testSeed(t)
 	random := rand.New(rand.NewPCG(seed, 0))
-
-	server := ecwidtest.NewServer(ecwidtest.Options{Seed: seed})
-	v3 := server.AddShop(ecwidtest.ShopOptions{ID: 1003, Token: "secret_of_1003"})
-	legacy := server.AddShop(ecwidtest.ShopOptions{ID: 1004, LegacySecret: "legacyOf1004"})
-	v3.Fill(150)
-	legacy.Fill(150)
-	server.SetFaultRate(ecwidtest.InternalError, 0.02)
-	server.SetFaultRate(ecwidtest.ResetMidway, 0.02)
-	ecwid := httptest.NewServer(server)
-	defer ecwid.Close()
-
-	states := newStates()
-	receiver := &notifytest.Receiver{
-		Verify:  foreignVerifier(t, killSecret),
-		OnEvent: states.take,
-		Script: notifytest.Flaky(seed, 0.1,
-			notifytest.Step{Status: http.StatusServiceUnavailable},
-			notifytest.Step{Fault: notifytest.Reset},
-			notifytest.Step{Fault: notifytest.ResetBody},
-		),
-	}
-	callback := httptest.NewServer(receiver)
-	defer callback.Close()
-	defer receiver.Close()
-
-	dir := t.TempDir()
-	daemon := &killable{t: t, dir: dir, config: killConfig(t, dir, ecwid.URL, callback.URL)}
-
-	daemon.start()
-	daemon.waitUntil(20*time.Second, "what exists is learned", func() bool {
-		return strings.Count(daemon.log.String(), `"sweep.finished"`) == 2
-	}, func() string { return "" })
-
-	stopLife := live(random.Uint64(), v3, legacy)
+	bed := newKillBed(t, seed, binary)
+	bed.learn()
+	stopLife := bed.live()
 	for range kills {
-		daemon.runFor(time.Duration(random.Int64N(int64(900 * time.Millisecond))))
-		daemon.kill()
-		daemon.start()
+		bed.daemon.start()
+		bed.daemon.runFor(time.Duration(random.Int64N(int64(900 * time.Millisecond))))
+		bed.kill()
 	}
 	stopLife()
-	daemon.waitUntil(60*time.Second, "every final state is delivered", func() bool {
-		return states.missing(v3, v3State) == "" && states.missing(legacy, legacyState) == ""
-	}, func() string {
-		return states.missing(v3, v3State) + states.missing(legacy, legacyState) + backlog(t, dir)
-	})
-	daemon.stop()
-
-	for _, err := range receiver.Refused() {
-		t.Errorf("the receiver refused a request: %v", err)
-	}
-	report := notifytest.Judge(receiver.Arrivals())
-	if err := report.Err(); err != nil {
-		t.Error(err)
-	}
-	states.check(t, v3, v3State)
-	states.check(t, legacy, legacyState)
-	t.Logf("%d kills, %d events, %d arrivals, %d duplicates", kills, report.Events, report.Arrivals, report.Duplicates)
-	if report.Events < 100 {
-		t.Errorf("only %d events: the run shows too little", report.Events)
-	}
+	t.Logf("%d kills, %s", kills, bed.finish())
 }
+
+// TestKillWhileCallbackIsDown kills the program when all is pending, and nothing
+// happens in the shop any more that would remind it.
+func TestKillWhileCallbackIsDown(t *testing.T) {
+	t.Parallel()
+	var up atomic.Bool
+	w := newWorld(t, t.TempDir(), &notifytest.Receiver{Script: func(notifytest.Arrival) notifytest.Step {
+		if up.Load() {
+			return notifytest.Step{}
+		}
+		return notifytest.Step{Status: http.StatusServiceUnavailable}
+	}}, worldConfig)
+	w.daemon.start()
+	w.logs(`"sweep.finished"`)
+	for range 20 {
+		w.shop.Place()
+	}
+	w.daemon.waitUntil(20*time.Second, "20 events have been refused", func() bool {
+		refused := make(map[string]bool)
+		for _, a := range w.receiver.Arrivals() {
+			refused[a.ID] = true
+		}
+		return len(refused) == 20
+	}, func() string { return "" })
+	w.daemon.kill()
+	up.Store(true)
+	w.daemon.start()
+	w.receives(20)
+	w.daemon.stop()
+}
+
+// A killBed is the real program between two shops, whose orders change, whose
+// lists lag and whose answers fail now and then, and a receiver that is no better.
+// However often the program is killed: in the end every event has been accepted,
+// and every order's final state among them; no id with two bodies; and each order's
+// events in the order of their versions, none left out.
+type killBed struct {
+	t          *testing.T
+	seed       uint64
+	ahead      atomic.Int64 // of the shops' clock, in nanoseconds
+	stepping   sync.RWMutex // a step of a shop happens at one time by its clock
+	v3, legacy *ecwidtest.Shop
+	states     *states
+	receiver   *notifytest.Receiver
+	daemon     *killable
+	path       string // of the storage
+}
+
+// downtime is how long the program is down after each kill, by the clock of the
+// shops: what was changed before lies further back than a poll's overlap reaches.
+const downtime = 15 * time.Second
 
 const killSecret = "whsec_a2lsbC10ZXN0LXNpZ25pbmctc2VjcmV0LTAxMjM0NTY3"
 
-func killConfig(t *testing.T, dir, ecwidURL, callbackURL string) string {
-	t.Helper()
-	path := filepath.Join(dir, "config.yaml")
-	text := fmt.Sprintf(`schedule: 1s
+const killConfig = `schedule: 1s
+admin: {listen: ""}
 stores:
-  - {id: 1003, order_secret: secret_of_1003, base_url: %[1]s}
-  - {id: 1004, order_secret: legacyOf1004, base_url: %[1]s, reconcile: 2s, overlap: 3s}
+  - {id: 1003, order_secret: secret_of_1003, base_url: %[1]s, overlap: 10s, reconcile: "off"}
+  - {id: 1004, order_secret: legacyOf1004, base_url: %[1]s, overlap: 10s, reconcile: 2s}
 callbacks:
   - url: %[2]s
     signing_secret: %[3]s
     retry: {first: 20ms, longest: 200ms}
+storage: {keep_delivered: 1s}
 log: {level: debug}
-`, ecwidURL, callbackURL, killSecret)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+`
+
+func newKillBed(t *testing.T, seed uint64, program string) *killBed {
+	t.Helper()
+	dir := t.TempDir()
+	b := &killBed{t: t, seed: seed, path: filepath.Join(dir, "ecwid-events.db")}
+	now := func() time.Time { return time.Now().Add(time.Duration(b.ahead.Load())) }
+	server := ecwidtest.NewServer(ecwidtest.Options{Seed: seed, Now: now})
+	lagging := ecwidtest.Behaviour{
+		IndexLag: 300 * time.Millisecond, DeletedIndexLag: 300 * time.Millisecond, DeletionListLag: 300 * time.Millisecond,
+		StaleChance: 0.05, StaleAge: 300 * time.Millisecond,
+	}
+	b.v3 = server.AddShop(ecwidtest.ShopOptions{ID: 1003, Token: "secret_of_1003", Behaviour: lagging})
+	b.legacy = server.AddShop(ecwidtest.ShopOptions{ID: 1004, LegacySecret: "legacyOf1004", Behaviour: lagging})
+	b.v3.Fill(150)
+	b.legacy.Fill(150)
+	server.SetFaultRate(ecwidtest.InternalError, 0.02)
+	server.SetFaultRate(ecwidtest.ResetMidway, 0.02)
+	ecwid := httptest.NewServer(server)
+	t.Cleanup(ecwid.Close)
+
+	b.states = newStates()
+	b.receiver = &notifytest.Receiver{Verify: foreignVerifier(t, killSecret), OnEvent: b.states.take, Script: unreliable(seed)}
+	callback := httptest.NewServer(b.receiver)
+	t.Cleanup(callback.Close)
+	t.Cleanup(b.receiver.Close)
+
+	config := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(config, fmt.Appendf(nil, killConfig, ecwid.URL, callback.URL, killSecret), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return path
+	b.daemon = &killable{t: t, program: program, dir: dir, config: config}
+	return b
+}
+
+// unreliable fails one arrival in ten, and each fourth event for more than a second:
+// long enough to be pending when its neighbours are pruned, and to have others of its
+// order behind it.
+func unreliable(seed uint64) func(notifytest.Arrival) notifytest.Step {
+	flaky := notifytest.Flaky(seed, 0.1,
+		notifytest.Step{Status: http.StatusServiceUnavailable},
+		notifytest.Step{Fault: notifytest.Reset},
+		notifytest.Step{Fault: notifytest.ResetBody},
+	)
+	var mu sync.Mutex
+	first := make(map[string]time.Time)
+	return func(a notifytest.Arrival) notifytest.Step {
+		mu.Lock()
+		defer mu.Unlock()
+		if first[a.ID].IsZero() {
+			first[a.ID] = a.Time
+		}
+		if a.Sequence%4 == 0 && a.Time.Sub(first[a.ID]) < 1500*time.Millisecond {
+			return notifytest.Step{Status: http.StatusServiceUnavailable}
+		}
+		return flaky(a)
+	}
+}
+
+// learn runs the program until it knows what exists, and kills it.
+func (b *killBed) learn() {
+	b.t.Helper()
+	b.daemon.start()
+	b.daemon.waitUntil(20*time.Second, "what exists is learned", func() bool {
+		return strings.Count(b.daemon.log.String(), `"sweep.finished"`) == 2
+	}, func() string { return "" })
+	b.kill()
+}
+
+// live changes the shops until the function it returns is called.
+func (b *killBed) live() (stop func()) {
+	ended := make(chan struct{})
+	var lives sync.WaitGroup
+	for _, shop := range []*ecwidtest.Shop{b.v3, b.legacy} {
+		random := rand.New(rand.NewPCG(b.seed, uint64(shop.ID())))
+		lives.Go(func() {
+			tick := time.NewTicker(15 * time.Millisecond)
+			defer tick.Stop()
+			for {
+				select {
+				case <-ended:
+					return
+				case <-tick.C:
+					b.stepping.RLock()
+					shop.Step(random)
+					b.stepping.RUnlock()
+				}
+			}
+		})
+	}
+	return func() { close(ended); lives.Wait() }
+}
+
+func (b *killBed) kill() {
+	b.t.Helper()
+	b.daemon.kill()
+	b.checkStorage()
+}
+
+// checkStorage checks the storage of the program, which has been killed, from end to
+// end. Meanwhile time passes in the shops.
+func (b *killBed) checkStorage() {
+	b.t.Helper()
+	b.stepping.Lock()
+	b.ahead.Add(int64(downtime))
+	b.stepping.Unlock()
+	b.inStorage(b.checkDeliveries) // opening it checks that it is ours and whole
+	db, err := bolt.Open(b.path, 0o600, &bolt.Options{ReadOnly: true})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	err = db.View(func(tx *bolt.Tx) error {
+		for fault := range tx.Check() {
+			b.t.Errorf("the storage after a kill: %v", fault)
+		}
+		return nil
+	})
+	if err != nil {
+		b.t.Error(err)
+	}
+	if err := db.Close(); err != nil {
+		b.t.Error(err)
+	}
+}
+
+// checkDeliveries checks that each delivery has its event, and that as many are
+// pending and dead as are counted.
+func (b *killBed) checkDeliveries(db *boltstore.DB) {
+	b.t.Helper()
+	listed := make(map[event.DeliveryState]int)
+	for _, state := range []event.DeliveryState{event.Pending, event.Delivered, event.Dead} {
+		q := event.DeliveryQuery{Callback: "default", State: state, Limit: 1000}
+		for more := true; more; {
+			var page []event.Delivery
+			var err error
+			if page, q.After, more, err = db.Deliveries(b.t.Context(), q); err != nil {
+				b.t.Fatal(err)
+			}
+			listed[state] += len(page)
+			for _, d := range page {
+				if _, err := db.Event(b.t.Context(), d.EventID); err != nil {
+					b.t.Errorf("after a kill: a delivery that is %s has no event: %v", state, err)
+				}
+			}
+		}
+	}
+	counted, err := db.Backlog(b.t.Context(), "default")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if counted.Pending != listed[event.Pending] || counted.Dead != listed[event.Dead] {
+		b.t.Errorf("after a kill: %d pending and %d dead are counted, %d and %d are there",
+			counted.Pending, counted.Dead, listed[event.Pending], listed[event.Dead])
+	}
+}
+
+func (b *killBed) inStorage(read func(*boltstore.DB)) {
+	b.t.Helper()
+	db, err := boltstore.Open(b.path, boltstore.Options{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	read(db)
+	if err := db.Close(); err != nil {
+		b.t.Error(err)
+	}
+}
+
+// finish lets the program deliver what is left, stops it, and judges all that the
+// receiver has seen. It returns the counts.
+func (b *killBed) finish() string {
+	b.t.Helper()
+	// What is final has arrived the first time. An event before it may be pending
+	// still when two states are the same.
+	for range 2 {
+		sequences := b.sequences()
+		b.daemon.start()
+		b.daemon.waitUntil(60*time.Second, "every event and every final state is delivered", func() bool {
+			return b.missing(sequences) == ""
+		}, func() string { return b.missing(sequences) + backlog(b.t, b.path) })
+		b.daemon.stop()
+	}
+	if missing := b.states.leftOut(b.sequences()); missing != "" {
+		b.t.Error(missing)
+	}
+	if left := backlog(b.t, b.path); left != "0 deliveries are pending and 0 dead" {
+		b.t.Error(left)
+	}
+	for _, err := range b.receiver.Refused() {
+		b.t.Errorf("the receiver refused a request: %v", err)
+	}
+	report := notifytest.Judge(b.receiver.Arrivals())
+	if err := report.Err(); err != nil {
+		b.t.Error(err)
+	}
+	b.states.check(b.t, b.v3, v3State)
+	b.states.check(b.t, b.legacy, legacyState)
+	if report.Events < 50 {
+		b.t.Errorf("only %d events: the run shows too little", report.Events)
+	}
+	return fmt.Sprintf("%d events, %d arrivals, %d duplicates", report.Events, report.Arrivals, report.Duplicates)
+}
+
+func (b *killBed) missing(sequences map[int64]uint64) string {
+	return b.states.leftOut(sequences) + b.states.missing(b.v3, v3State) + b.states.missing(b.legacy, legacyState)
+}
+
+// sequences returns how many events each store has had, once the program has ended.
+func (b *killBed) sequences() map[int64]uint64 {
+	b.t.Helper()
+	last := make(map[int64]uint64)
+	b.inStorage(func(db *boltstore.DB) {
+		for _, shop := range []*ecwidtest.Shop{b.v3, b.legacy} {
+			cursor, err := db.Cursor(b.t.Context(), shop.ID(), event.Orders)
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			last[shop.ID()] = cursor.Sequence
+		}
+	})
+	return last
 }
 
 func testSeed(t *testing.T) uint64 {
@@ -142,130 +354,11 @@ func foreignVerifier(t *testing.T, secret string) func(http.Header, []byte) erro
 	return func(h http.Header, body []byte) error { return wh.Verify(body, h) }
 }
 
-// live changes the shops until the function it returns is called.
-func live(seed uint64, shops ...*ecwidtest.Shop) (stop func()) {
-	ended := make(chan struct{})
-	var lives sync.WaitGroup
-	for i, shop := range shops {
-		lives.Go(func() {
-			random := rand.New(rand.NewPCG(seed, uint64(i)))
-			tick := time.NewTicker(15 * time.Millisecond)
-			defer tick.Stop()
-			for {
-				select {
-				case <-ended:
-					return
-				case <-tick.C:
-					shop.Step(random)
-				}
-			}
-		})
-	}
-	return func() { close(ended); lives.Wait() }
-}
-
-// killable is the real program, again and again on the same storage.
-type killable struct {
-	t           *testing.T
-	dir, config string
-
-	cmd    *exec.Cmd
-	exited chan struct{} // closed when cmd has ended, with err
-	err    error
-	log    logBuffer // of all runs
-}
-
-// A logBuffer can be read while it is written.
-type logBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
-}
-
-func (k *killable) start() {
-	k.t.Helper()
-	k.cmd = exec.CommandContext(k.t.Context(), binary, "run", "--config", k.config)
-	k.cmd.Dir = k.dir
-	stderr, err := k.cmd.StderrPipe()
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	if err := k.cmd.Start(); err != nil {
-		k.t.Fatal(err)
-	}
-	k.exited = make(chan struct{})
-	go func(cmd *exec.Cmd, exited chan<- struct{}) {
-		_, _ = io.Copy(&k.log, stderr)
-		k.err = cmd.Wait()
-		close(exited)
-	}(k.cmd, k.exited)
-	k.t.Cleanup(func() { _ = k.cmd.Process.Kill() })
-}
-
-// runFor lets the program run; it must not end by itself.
-func (k *killable) runFor(d time.Duration) {
-	k.t.Helper()
-	select {
-	case <-k.exited:
-		k.t.Fatalf("the program ended by itself: %v\n%s", k.err, tail(k.log.String()))
-	case <-time.After(d):
-	}
-}
-
-func (k *killable) kill() {
-	k.t.Helper()
-	if err := k.cmd.Process.Kill(); err != nil {
-		k.t.Fatal(err)
-	}
-	<-k.exited
-}
-
-// stop ends the program as a person would; it must end well.
-func (k *killable) stop() {
-	k.t.Helper()
-	if err := k.cmd.Process.Signal(os.Interrupt); err != nil {
-		k.t.Fatal(err)
-	}
-	select {
-	case <-k.exited:
-		if k.err != nil {
-			k.t.Errorf("the program ended with %v\n%s", k.err, tail(k.log.String()))
-		}
-	case <-time.After(20 * time.Second):
-		k.t.Error("the program did not stop")
-		k.kill()
-	}
-}
-
-// waitUntil lets the program run until a condition holds.
-func (k *killable) waitUntil(limit time.Duration, what string, holds func() bool, otherwise func() string) {
-	k.t.Helper()
-	deadline := time.Now().Add(limit)
-	for !holds() {
-		if time.Now().After(deadline) {
-			k.kill()
-			k.t.Fatalf("not within %s: %s: %s\n%s", limit, what, otherwise(), tail(k.log.String()))
-		}
-		k.runFor(50 * time.Millisecond)
-	}
-}
-
 // backlog tells what the storage still holds for the callback, once the program has
 // ended.
-func backlog(t *testing.T, dir string) string {
+func backlog(t *testing.T, path string) string {
 	t.Helper()
-	db, err := boltstore.Open(filepath.Join(dir, "ecwid-events.db"), boltstore.Options{})
+	db, err := boltstore.Open(path, boltstore.Options{ReadOnly: true})
 	if err != nil {
 		return err.Error()
 	}
@@ -275,156 +368,4 @@ func backlog(t *testing.T, dir string) string {
 		return err.Error()
 	}
 	return fmt.Sprintf("%d deliveries are pending and %d dead", left.Pending, left.Dead)
-}
-
-func tail(log string) string {
-	const most = 8000
-	return log[max(0, len(log)-most):]
-}
-
-// states holds the events that were accepted, by store and order.
-type states struct {
-	mu     sync.Mutex
-	events map[int64]map[string][]event
-	seen   map[string]bool
-	began  time.Time // what was there before is learned in silence
-}
-
-// An event is what the check looks at of one.
-type event struct {
-	version   uint64
-	eventType string
-	detected  time.Time
-	raw       []byte
-}
-
-func newStates() *states {
-	return &states{began: time.Now(), events: make(map[int64]map[string][]event), seen: make(map[string]bool)}
-}
-
-func (s *states) take(a notifytest.Arrival, body []byte) {
-	var e struct {
-		Data struct {
-			EventType  string          `json:"eventType"`
-			DetectedAt time.Time       `json:"detectedAt"`
-			Raw        json.RawMessage `json:"raw"`
-		} `json:"data"`
-	}
-	if err := json.Unmarshal(body, &e); err != nil {
-		panic(err) // the receiver has read it already
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.seen[a.ID] {
-		return
-	}
-	s.seen[a.ID] = true
-	if s.events[a.StoreID] == nil {
-		s.events[a.StoreID] = make(map[string][]event)
-	}
-	of := s.events[a.StoreID]
-	of[a.ObjectID] = append(of[a.ObjectID], event{a.Version, e.Data.EventType, e.Data.DetectedAt, e.Data.Raw})
-}
-
-// A stateOf returns an order's id and bytes as one of the APIs tells them.
-type stateOf func(shop *ecwidtest.Shop, id string, s ecwidtest.State) (objectID string, raw []byte)
-
-func v3State(_ *ecwidtest.Shop, id string, s ecwidtest.State) (string, []byte) { return id, s.V3 }
-
-func legacyState(shop *ecwidtest.Shop, id string, s ecwidtest.State) (string, []byte) {
-	return strconv.FormatInt(shop.InternalID(id), 10), s.Legacy
-}
-
-// missing names an order of the shop whose final state has not arrived. What has
-// not changed since the beginning, but for its stamps, needs none.
-func (s *states) missing(shop *ecwidtest.Shop, read stateOf) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, id := range shop.IDs() {
-		history := shop.History(id)
-		first, last := history[0], history[len(history)-1]
-		objectID, raw := read(shop, id, last)
-		_, before := read(shop, id, first)
-		told := event{raw: before, eventType: "CREATED"}
-		if events := s.events[shop.ID()][objectID]; len(events) > 0 {
-			told = events[len(events)-1]
-		} else if first.Unfinished || first.At.After(s.began) {
-			told.eventType = "DELETED"
-		}
-		gone := last.Deleted || last.Unfinished
-		if gone != (told.eventType == "DELETED") {
-			return fmt.Sprintf("store %d order %s: gone is %t, the last event is %s; %s", shop.ID(), objectID, gone, told.eventType, s.story(shop.ID(), objectID, history))
-		}
-		if !gone && !bytes.Equal(withoutStamps(told.raw), withoutStamps(raw)) {
-			return fmt.Sprintf("store %d order %s: another state was told; %s", shop.ID(), objectID, s.story(shop.ID(), objectID, history))
-		}
-	}
-	return ""
-}
-
-// story tells what happened to an order and what was told of it.
-func (s *states) story(storeID int64, objectID string, history []ecwidtest.State) string {
-	var b strings.Builder
-	for _, h := range history {
-		fmt.Fprintf(&b, "\n\thappened %s, stamped %s, deleted %t, unfinished %t",
-			h.At.Format(time.StampMilli), h.Updated.Format(time.TimeOnly), h.Deleted, h.Unfinished)
-	}
-	for _, e := range s.events[storeID][objectID] {
-		fmt.Fprintf(&b, "\n\ttold version %d, %s, detected %s", e.version, e.eventType, e.detected.Format(time.StampMilli))
-	}
-	return b.String() + "\n"
-}
-
-// withoutStamps leaves out what is no change by itself.
-func withoutStamps(raw []byte) []byte {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil {
-		panic(err) // it comes from the fake server, or was read already
-	}
-	for _, stamp := range []string{"updateDate", "updateTimestamp", "lastChangeDate"} {
-		delete(members, stamp)
-	}
-	text, err := json.Marshal(members) // sorts the members
-	if err != nil {
-		panic(err)
-	}
-	return text
-}
-
-// check holds every event against the shop's history: each tells a state that
-// existed, the versions leave none out, and an order is created once until it is
-// deleted.
-func (s *states) check(t *testing.T, shop *ecwidtest.Shop, read stateOf) {
-	t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	known := make(map[string]string)
-	for _, id := range shop.IDs() {
-		objectID, _ := read(shop, id, ecwidtest.State{})
-		known[objectID] = id
-	}
-	for objectID, events := range s.events[shop.ID()] {
-		lives := false
-		for i, e := range events {
-			if !existed(shop, known[objectID], e.raw, read) {
-				t.Errorf("store %d order %s: event %d tells a state that never was", shop.ID(), objectID, i)
-			}
-			if i > 0 && e.version != events[i-1].version+1 {
-				t.Errorf("store %d order %s: version %d follows %d", shop.ID(), objectID, e.version, events[i-1].version)
-			}
-			if created := e.eventType == "CREATED"; created && lives {
-				t.Errorf("store %d order %s: created again though it lives", shop.ID(), objectID)
-			}
-			lives = e.eventType != "DELETED"
-		}
-	}
-}
-
-func existed(shop *ecwidtest.Shop, id string, raw []byte, read stateOf) bool {
-	for _, state := range shop.History(id) {
-		if _, was := read(shop, id, state); bytes.Equal(was, raw) {
-			return true
-		}
-	}
-	return false
 }

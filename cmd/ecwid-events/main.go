@@ -66,7 +66,11 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nTry: %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newRun(), newOnce(), newCheck(), newDemo(), newVersion())
+	root.AddCommand(
+		newRun(), newOnce(), newCheck(), newDemo(),
+		newStatus(), newStores(), newCallbacks(), newEvents(), newDeliveries(), newReplay(),
+		newImport(), newHealthcheck(), newVersion(),
+	)
 	return root
 }
 

@@ -3,11 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/ecwid-events/ecwid-events/cmd/ecwid-events/print"
 	"github.com/ecwid-events/ecwid-events/poller"
 )
 
@@ -24,12 +24,7 @@ type progressBar struct {
 
 // newProgressBar returns a bar when f is a terminal, else nil.
 func newProgressBar(f io.Writer) *progressBar {
-	file, ok := f.(*os.File)
-	if !ok {
-		return nil
-	}
-	info, err := file.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if !print.IsTerminal(f) {
 		return nil
 	}
 	return &progressBar{out: f, stores: make(map[int64]poller.Progress)}

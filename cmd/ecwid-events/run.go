@@ -1,13 +1,14 @@
 package main
 
 import (
-	"context"
 	"fmt"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
 	"github.com/ecwid-events/ecwid-events/app"
+	"github.com/ecwid-events/ecwid-events/config"
 )
 
 func newRun() *cobra.Command {
@@ -17,15 +18,15 @@ func newRun() *cobra.Command {
 		Short: "Poll and deliver until stopped",
 		Long: `Poll the stores on their schedules and deliver what has changed, until SIGINT or
 SIGTERM. The first signal lets running POSTs finish, a second one ends at once;
-nothing is lost either way.`,
+nothing is lost either way. SIGHUP reads the configuration again: it takes effect in
+full, or not at all when something is wrong with it.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, log, err := build(cmd, path)
 			if err != nil {
 				return err
 			}
-			defer context.AfterFunc(cmd.Context(), func() { log.Info("stopping") })()
-			err = a.Run(cmd.Context())
+			err = runSupervised(cmd.Context(), a, log)
 			log.Info("stopped")
 			return closeAfter(a, err)
 		},
@@ -40,7 +41,14 @@ func build(cmd *cobra.Command, path string) (*app.App, *zap.Logger, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	o := app.Options{Version: buildVersion()}
+	o := app.Options{
+		Version: buildVersion(), WrapStorage: failpoints,
+		Running: func() { tellSystemd(daemon.SdNotifyReady) },
+		Load: func() (*config.Config, error) {
+			c, _, err := loadConfig(path)
+			return c, err
+		},
+	}
 	out := cmd.ErrOrStderr()
 	if bar := newProgressBar(out); bar != nil {
 		out, o.Progress = bar, bar.show

@@ -2,14 +2,11 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,6 +48,7 @@ func newWorld(t *testing.T, dir string, receiver *notifytest.Receiver, config st
 }
 
 const worldConfig = `schedule: 1s
+admin: {listen: ""}
 stores:
   - {id: 1003, order_secret: secret_of_1003, base_url: %[1]s}
 callbacks:
@@ -84,6 +82,7 @@ func (w *world) accepted() int {
 func TestWrongSecretSuspendsItsStoreAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, t.TempDir(), &notifytest.Receiver{}, `schedule: 1s
+admin: {listen: ""}
 stores:
   - {id: 1003, order_secret: secret_of_1003, base_url: %[1]s}
   - {id: 1004, order_secret: secret_that_is_dead, base_url: %[1]s}
@@ -247,73 +246,5 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	<-w.daemon.exited
 	if took := time.Since(started); took > 8*time.Second {
 		t.Errorf("it took %s to end: the second signal did not hurry it", took)
-	}
-}
-
-// TestDiskFull lets the storage's file system run full, on a real one of 2 MiB.
-func TestDiskFull(t *testing.T) {
-	t.Parallel()
-	dir := smallFileSystem(t, 2<<20)
-	w := newWorld(t, t.TempDir(), &notifytest.Receiver{}, worldConfig+"storage: {path: "+filepath.Join(dir, "ecwid-events.db")+"}\n")
-	w.daemon.start()
-	w.logs(`"sweep.finished"`)
-	filler := filepath.Join(dir, "filler")
-	fill(t, filler)
-	for range 200 {
-		w.shop.Place()
-	}
-	w.logs("no space left on device")
-	w.daemon.runFor(2 * time.Second) // it keeps running
-	if err := os.Remove(filler); err != nil {
-		t.Fatal(err)
-	}
-	w.receives(200)
-	w.daemon.stop()
-	if report := notifytest.Judge(w.receiver.Arrivals()); report.Err() != nil || report.Events != 200 {
-		t.Errorf("%d events: %v", report.Events, report.Err())
-	}
-}
-
-// smallFileSystem mounts a file system of its own, for which it needs root on Linux.
-func smallFileSystem(t *testing.T, size int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if runtime.GOOS != "linux" || os.Getuid() != 0 {
-		missing(t, "root on Linux, to mount a small file system")
-	}
-	mount := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d", size), "tmpfs", dir)
-	if out, err := mount.CombinedOutput(); err != nil {
-		missing(t, fmt.Sprintf("a small file system: %v %s", err, out))
-	}
-	t.Cleanup(func() {
-		if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "umount", "--lazy", dir).CombinedOutput(); err != nil {
-			t.Errorf("unmounting: %v %s", err, out)
-		}
-	})
-	return dir
-}
-
-// missing skips a test that the machine cannot run; in CI that is a failure.
-func missing(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("this test needs %s", what)
-	}
-	t.Skipf("this test needs %s", what)
-}
-
-// fill writes a file until there is no room.
-func fill(t *testing.T, path string) {
-	t.Helper()
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := bytes.Repeat([]byte{1}, 4096)
-	for err == nil {
-		_, err = f.Write(block)
-	}
-	if cerr := f.Close(); cerr != nil {
-		t.Fatal(cerr)
 	}
 }

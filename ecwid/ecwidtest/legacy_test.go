@@ -100,6 +100,26 @@ func TestLegacySingleOrderDoesNotLag(t *testing.T) {
 	}
 }
 
+// An unfinished order is listed by itself for its status only, unless Ecwid shows
+// unfinished ones through every filter.
+func TestLegacySingleUnfinishedOrder(t *testing.T) {
+	t.Parallel()
+	for shown, want := range map[bool]int{false: 0, true: 1} {
+		w := newWorld(t, ecwidtest.Behaviour{ShowUnfinished: shown})
+		id := w.shop.Place()
+		w.shop.Edit(id, func(order map[string]any) { order["paymentStatus"] = "INCOMPLETE" })
+		for query, want := range map[string]int{"": want, "&statuses=INCOMPLETE": 1, "&statuses=ACCEPTED": 0} {
+			if got := w.legacy("order=" + id + query).Total; got != want {
+				t.Errorf("shown %t, order=%s%s: %d orders, want %d", shown, id, query, got, want)
+			}
+		}
+		w.shop.Delete(id)
+		if got := w.legacy("order=" + id + "&statuses=INCOMPLETE").Total; got != 0 {
+			t.Errorf("a deleted one is found %d times", got)
+		}
+	}
+}
+
 // TestLegacyDates holds created against New York's clock and lastChangeDate
 // against UTC.
 func TestLegacyDates(t *testing.T) {

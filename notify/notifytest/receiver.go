@@ -1,6 +1,7 @@
 // Package notifytest is the other end of notify: a Receiver that takes events as a
 // callback does, verifies their signatures, fails on script, and remembers what
-// arrived; and Judge, which holds that against what notify promises.
+// arrived; and Judge, which holds that against what notify promises. Beside them are
+// what may stand in between: an Authority, for certificates, and a Proxy.
 //
 // A Receiver is an http.Handler. It works in a test's httptest.Server as well as in
 // a process of its own, where it writes what arrives to a log that outlives it.

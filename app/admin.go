@@ -1,0 +1,42 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ecwid-events/ecwid-events/admin"
+	"github.com/ecwid-events/ecwid-events/control"
+)
+
+// listen opens the port of the admin API; nil where the configuration has none.
+func (a *App) listen(ctx context.Context) (*admin.Server, error) {
+	c := a.current.Load().config.Admin
+	if c.Listen == "" {
+		return nil, nil //nolint:nilnil // nothing to serve, and nothing wrong
+	}
+	o := admin.Options{
+		Service: a.Service(), Listen: c.Listen, Token: c.Token.Reveal(), Logger: a.log,
+		Ready: a.Ready, Metrics: a.metrics.Handler(a.Service()),
+	}
+	if a.options.Load != nil {
+		o.Reload = a.reloadOnRequest
+	}
+	server, err := admin.New(o)
+	if err != nil {
+		return nil, fmt.Errorf("setting up the admin API: %w", err)
+	}
+	if _, err := server.Listen(ctx); err != nil {
+		return nil, err
+	}
+	return server, nil
+}
+
+// reloadOnRequest is LoadAgain in the words of the admin API.
+func (a *App) reloadOnRequest(ctx context.Context) error {
+	err := a.LoadAgain(ctx)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%w: %w", control.ErrConflict, err)
+	}
+	return err
+}

@@ -1,0 +1,125 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ecwid-events/ecwid-events/config"
+	"github.com/ecwid-events/ecwid-events/ecwid"
+	"github.com/ecwid-events/ecwid-events/event"
+	"github.com/ecwid-events/ecwid-events/metrics"
+	"github.com/ecwid-events/ecwid-events/notify"
+	"github.com/ecwid-events/ecwid-events/poller"
+)
+
+const (
+	// liveAtOnce is how many stores and callbacks are tried at the same time, and
+	// liveTimeout how long each may take.
+	liveAtOnce  = 8
+	liveTimeout = time.Minute
+)
+
+// A Finding is what a live check has found out about one store or callback.
+type Finding struct {
+	Subject string // such as store 1003
+	OK      bool
+	Text    string // what is, or is not, the case
+}
+
+// CheckLive asks Ecwid for each store, and POSTs a test event to each callback, paused
+// ones included. It stores nothing, and no event comes of it. It tells the findings in
+// the order of the configuration, and returns whether all is well.
+func CheckLive(ctx context.Context, c *config.Config, version string, tell func(Finding)) (bool, error) {
+	userAgent := "ecwid-events/" + version
+	callbacks, err := callbacksOf(c)
+	if err != nil {
+		return false, err
+	}
+	a := &App{log: zap.NewNop(), limiters: ecwid.NewLimiters(), metrics: metrics.New(version)}
+	stores, err := a.storesOf(c, userAgent)
+	if err != nil {
+		return false, err
+	}
+	var checks []func(context.Context) Finding
+	for _, s := range stores {
+		checks = append(checks, func(ctx context.Context) Finding { return tryStore(ctx, s) })
+	}
+	for _, cb := range callbacks {
+		checks = append(checks, func(ctx context.Context) Finding { return tryCallback(ctx, cb, userAgent) })
+	}
+	return tryAll(ctx, checks, tell), ctx.Err()
+}
+
+func tryAll(ctx context.Context, checks []func(context.Context) Finding, tell func(Finding)) bool {
+	found := make([]chan Finding, len(checks))
+	for i := range found {
+		found[i] = make(chan Finding, 1)
+	}
+	var begun sync.WaitGroup
+	defer begun.Wait()
+	begun.Go(func() {
+		var group errgroup.Group
+		group.SetLimit(liveAtOnce)
+		for i, check := range checks {
+			group.Go(func() error {
+				limited, cancel := context.WithTimeout(ctx, liveTimeout)
+				defer cancel()
+				found[i] <- check(limited)
+				return nil
+			})
+		}
+		_ = group.Wait() // the functions return no error
+	})
+	ok := true
+	for _, f := range found {
+		finding := <-f
+		ok = ok && finding.OK
+		tell(finding)
+	}
+	return ok
+}
+
+func tryStore(ctx context.Context, s poller.Store) Finding {
+	f := Finding{Subject: fmt.Sprintf("store %d", s.ID)}
+	page, err := s.Source.Orders(ctx, event.Query{Limit: 1})
+	if err == nil && s.Source.ListsDeletions() {
+		_, err = s.Source.DeletedOrders(ctx, page.ServerTime, 0)
+	}
+	switch {
+	case errors.Is(err, event.ErrRefused):
+		f.Text = fmt.Sprintf("Ecwid refuses it: %s", err)
+	case err != nil:
+		f.Text = err.Error()
+	default:
+		f.OK, f.Text = true, fmt.Sprintf("%d orders, through the %s API", page.Total, s.Source.API())
+		if s.Paused {
+			f.Text += "; paused in the configuration"
+		}
+	}
+	return f
+}
+
+func tryCallback(ctx context.Context, c notify.Callback, userAgent string) Finding {
+	f := Finding{Subject: "callback " + c.Name}
+	attempt, err := notify.Try(ctx, c, userAgent)
+	switch {
+	case err != nil:
+		f.Text = err.Error()
+	case attempt.Error == "":
+		f.OK, f.Text = true, fmt.Sprintf("accepted a test event with %d in %d ms", attempt.Status, attempt.Duration.Milliseconds())
+		if c.Paused {
+			f.Text += "; paused in the configuration"
+		}
+	case attempt.Status != 0:
+		f.Text = fmt.Sprintf("did not accept a test event: %d %s", attempt.Status, attempt.Detail)
+	default:
+		f.Text = fmt.Sprintf("did not accept a test event: %s: %s", attempt.Error, attempt.Detail)
+	}
+	return f
+}

@@ -1,0 +1,207 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+
+	"github.com/ecwid-events/ecwid-events/control"
+	"github.com/ecwid-events/ecwid-events/event"
+	"github.com/ecwid-events/ecwid-events/notify"
+)
+
+// Callbacks implements control.Service.
+func (s service) Callbacks(ctx context.Context) ([]control.Callback, error) {
+	_, paused, err := s.pauses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := s.parts()
+	states := make(map[string]notify.CallbackState)
+	for _, state := range p.dispatcher.States() {
+		states[state.Name] = state
+	}
+	shown := make([]control.Callback, 0, len(p.callbacks))
+	for i := range p.callbacks {
+		c := &p.callbacks[i]
+		one := control.Callback{Name: c.Name, Host: hostOf(c.URL), Format: c.Format, Payload: string(c.Payload)}
+		if pause, ok := paused[c.Name]; ok {
+			one.Paused, one.PausedSince = control.Paused(pause.Reason), known(pause.Since)
+		}
+		showState(&one, states[c.Name])
+		shown = append(shown, one)
+	}
+	orphans, err := s.orphans(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shown = append(shown, orphans...)
+	for i := range shown {
+		if err := s.showBacklog(ctx, &shown[i]); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(shown, func(c control.Callback) bool { return c.Orphaned && c.Pending+c.Dead == 0 }), nil
+}
+
+// orphans returns the callbacks that had deliveries and are not configured any more.
+func (s service) orphans(ctx context.Context) ([]control.Callback, error) {
+	names, err := s.storage.Callbacks(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the names of the callbacks: %w", err)
+	}
+	var orphans []control.Callback
+	for _, name := range names {
+		if _, err := s.callback(name); err != nil {
+			orphans = append(orphans, control.Callback{Name: name, Orphaned: true})
+		}
+	}
+	return orphans, nil
+}
+
+func showState(shown *control.Callback, state notify.CallbackState) {
+	if state.Paused != "" {
+		shown.Paused, shown.PausedSince = control.Paused(state.Paused), known(state.PausedSince)
+	}
+	shown.Open, shown.OpenSince, shown.NextProbe = !state.OpenSince.IsZero(), known(state.OpenSince), known(state.NextProbe)
+	shown.LastAccepted = known(state.LastAccepted)
+	if state.LastError != "" {
+		shown.LastError = &control.LastError{At: state.LastErrorAt.UTC(), Error: state.LastError, Detail: state.LastDetail}
+	}
+}
+
+func (s service) showBacklog(ctx context.Context, c *control.Callback) error {
+	left, err := s.storage.Backlog(ctx, c.Name)
+	if err != nil {
+		return fmt.Errorf("counting what is pending for callback %s: %w", c.Name, err)
+	}
+	c.Pending, c.Dead, c.OldestPending = left.Pending, left.Dead, known(left.Oldest)
+	return nil
+}
+
+// hostOf is all that is shown of a callback's URL, which may hold secrets.
+func hostOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// callback returns a callback that is configured.
+func (s service) callback(name string) (*notify.Callback, error) {
+	callbacks := s.parts().callbacks
+	i := slices.IndexFunc(callbacks, func(c notify.Callback) bool { return c.Name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("callback %q: %w", name, event.ErrNotFound)
+	}
+	return &callbacks[i], nil
+}
+
+// Deliveries implements control.Service.
+func (s service) Deliveries(ctx context.Context, q control.DeliveryQuery) (control.DeliveryPage, error) {
+	switch {
+	case q.Callback == "":
+		return control.DeliveryPage{}, invalid("name a callback")
+	case q.Limit < 0 || q.Limit > control.MaxLimit:
+		return control.DeliveryPage{}, invalid("limit must be from 1 to %d", control.MaxLimit)
+	case q.State != event.Pending && q.State != event.Delivered && q.State != event.Dead:
+		return control.DeliveryPage{}, invalid("state must be pending, delivered or dead")
+	}
+	if q.Limit == 0 {
+		q.Limit = control.DefaultLimit
+	}
+	found, next, more, err := s.storage.Deliveries(ctx, event.DeliveryQuery{
+		Callback: q.Callback, State: q.State, StoreID: q.StoreID, After: q.After, Newest: q.Newest, Limit: q.Limit,
+	})
+	if err != nil {
+		return control.DeliveryPage{}, fmt.Errorf("reading deliveries: %w", err)
+	}
+	page := control.DeliveryPage{Deliveries: make([]control.Delivery, 0, len(found)), Next: next, More: more}
+	for i := range found {
+		page.Deliveries = append(page.Deliveries, showDelivery(&found[i]))
+	}
+	return page, nil
+}
+
+// moveStep is how many deliveries are moved or dropped in one write.
+const moveStep = 500
+
+// Move implements control.Service.
+func (s service) Move(ctx context.Context, from, to string) (int, error) {
+	if from == to {
+		return 0, invalid("the deliveries are at that callback already")
+	}
+	if _, err := s.callback(to); err != nil {
+		return 0, err
+	}
+	moved, err := inSteps(func() (int, error) { return s.storage.Move(ctx, from, to, moveStep) })
+	if err != nil {
+		return moved, fmt.Errorf("moving deliveries: %w", err)
+	}
+	stores, err := s.storage.PendingStores(ctx, to)
+	if err != nil {
+		return moved, fmt.Errorf("reading whose deliveries were moved: %w", err)
+	}
+	for storeID := range stores {
+		s.parts().dispatcher.Wake(storeID)
+	}
+	return moved, nil
+}
+
+// Drop implements control.Service.
+func (s service) Drop(ctx context.Context, name string, state event.DeliveryState) (int, error) {
+	if state != event.Pending && state != event.Dead {
+		return 0, invalid("only pending and dead deliveries can be dropped")
+	}
+	dropped, err := inSteps(func() (int, error) { return s.storage.Drop(ctx, name, state, moveStep) })
+	if err != nil {
+		return dropped, fmt.Errorf("dropping deliveries: %w", err)
+	}
+	return dropped, nil
+}
+
+// inSteps repeats a step until there is nothing left for it to do.
+func inSteps(step func() (int, error)) (int, error) {
+	sum := 0
+	for {
+		n, err := step()
+		sum += n
+		if err != nil || n < moveStep {
+			return sum, err
+		}
+	}
+}
+
+// TestCallback implements control.Service.
+func (s service) TestCallback(ctx context.Context, name string) (control.Attempt, error) {
+	if _, err := s.callback(name); err != nil {
+		return control.Attempt{}, err
+	}
+	attempt, err := s.parts().dispatcher.Test(ctx, name)
+	if err != nil {
+		return control.Attempt{}, fmt.Errorf("testing callback %s: %w", name, err)
+	}
+	return showAttempt(&attempt), nil
+}
+
+// PauseCallback implements control.Service.
+func (s service) PauseCallback(ctx context.Context, name string) error {
+	if c, err := s.callback(name); err != nil || c.Paused {
+		return err
+	}
+	return s.parts().dispatcher.Pause(ctx, name)
+}
+
+// ResumeCallback implements control.Service.
+func (s service) ResumeCallback(ctx context.Context, name string) error {
+	c, err := s.callback(name)
+	if err != nil {
+		return err
+	}
+	if c.Paused {
+		return pausedByConfig("callback %s", name)
+	}
+	return s.parts().dispatcher.Resume(ctx, name)
+}

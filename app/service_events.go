@@ -1,0 +1,166 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ecwid-events/ecwid-events/control"
+	"github.com/ecwid-events/ecwid-events/event"
+)
+
+// eventsAtOnce is how many events are read from the storage at once, since each may be
+// large.
+const eventsAtOnce = 20
+
+// Events implements control.Service.
+func (s service) Events(ctx context.Context, q control.EventQuery) (control.EventPage, error) {
+	if err := checkEvents(&q); err != nil {
+		return control.EventPage{}, err
+	}
+	patience := time.NewTimer(q.Wait)
+	defer patience.Stop()
+	for {
+		rung := s.bell.next()
+		page, err := s.readEvents(ctx, q)
+		if err != nil || len(page.Events) > 0 || page.More || q.Wait == 0 {
+			return page, err
+		}
+		q.After = page.Next
+		select {
+		case <-rung:
+		case <-patience.C:
+			return page, nil
+		case <-ctx.Done():
+			return page, nil
+		}
+	}
+}
+
+func checkEvents(q *control.EventQuery) error {
+	switch {
+	case q.Limit < 0 || q.Limit > control.MaxLimit:
+		return invalid("limit must be from 1 to %d", control.MaxLimit)
+	case q.Wait < 0 || q.Wait > control.MaxWait:
+		return invalid("wait must be from 0 to %s", control.MaxWait)
+	case q.Wait > 0 && q.Newest:
+		return invalid("wait goes on from the newest event, so it does not go with newest")
+	case !q.From.IsZero() && !q.To.IsZero() && q.To.Before(q.From):
+		return invalid("to must not be before from")
+	}
+	if q.Limit == 0 {
+		q.Limit = control.DefaultLimit
+	}
+	return nil
+}
+
+// readEvents reads one page as far as it has come.
+func (s service) readEvents(ctx context.Context, q control.EventQuery) (control.EventPage, error) {
+	page := control.EventPage{Events: []control.Event{}, Next: q.After}
+	after, err := s.position(ctx, q)
+	if isNotFound(err) {
+		return page, nil
+	}
+	if err != nil {
+		return control.EventPage{}, err
+	}
+	if after, err = s.fill(ctx, &page, q, after); err != nil {
+		return control.EventPage{}, err
+	}
+	page.Next, err = s.place(ctx, q, after)
+	return page, err
+}
+
+// fill reads events into a page, a few at a time, and returns the position that it has
+// come to.
+func (s service) fill(ctx context.Context, page *control.EventPage, q control.EventQuery, after uint64) (uint64, error) {
+	search := event.HistoryQuery{StoreID: q.StoreID, Type: q.Type, ObjectID: q.ObjectID, From: q.From, To: q.To, Newest: q.Newest}
+	size := 0
+	for {
+		search.After, search.Limit = after, min(q.Limit-len(page.Events), eventsAtOnce)
+		found, next, more, err := s.storage.Events(ctx, search)
+		if err != nil {
+			return 0, fmt.Errorf("reading events: %w", err)
+		}
+		for i := range found {
+			if size += weight(&found[i]); size > control.MaxPage && len(page.Events) > 0 {
+				page.More = true
+				return after, nil
+			}
+			page.Events = append(page.Events, showEvent(&found[i]))
+			after = found[i].Position
+		}
+		after, page.More = next, more
+		if !more || len(page.Events) == q.Limit || len(found) == 0 {
+			return after, nil
+		}
+	}
+}
+
+// weight is what an event counts for in control.MaxPage.
+func weight(e *event.Event) int {
+	sum := len(e.Raw)
+	for _, c := range e.Changes {
+		sum += len(c.Path) + len(c.Old) + len(c.New)
+	}
+	return sum
+}
+
+// place is the way back from position.
+func (s service) place(ctx context.Context, q control.EventQuery, position uint64) (uint64, error) {
+	if q.StoreID == 0 || position == 0 {
+		return position, nil
+	}
+	found, _, _, err := s.storage.Events(ctx, event.HistoryQuery{StoreID: q.StoreID, After: position - 1, Limit: 1})
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("reading an event: %w", err)
+	case len(found) == 0 || found[0].Position != position:
+		return q.After, nil // it was pruned meanwhile
+	}
+	return found[0].Sequence, nil
+}
+
+// position turns the place where a question goes on into one of the storage. A
+// store's own place is a sequence.
+func (s service) position(ctx context.Context, q control.EventQuery) (uint64, error) {
+	if q.StoreID == 0 || q.After == 0 {
+		return q.After, nil
+	}
+	if q.Newest {
+		return s.storage.EventFrom(ctx, q.StoreID, q.After)
+	}
+	next, err := s.storage.EventFrom(ctx, q.StoreID, q.After+1)
+	if err != nil {
+		return 0, err
+	}
+	return next - 1, nil
+}
+
+// Event implements control.Service.
+func (s service) Event(ctx context.Context, id string) (control.EventDetails, error) {
+	e, err := s.storage.Event(ctx, id)
+	if err != nil {
+		return control.EventDetails{}, err
+	}
+	details := control.EventDetails{Event: showEvent(&e), Deliveries: []control.Delivery{}}
+	names, err := s.storage.Callbacks(ctx)
+	if err != nil {
+		return control.EventDetails{}, fmt.Errorf("reading the names of the callbacks: %w", err)
+	}
+	for _, name := range names {
+		d, attempts, err := s.storage.Delivery(ctx, name, id)
+		if isNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return control.EventDetails{}, err
+		}
+		shown := showDelivery(&d)
+		for i := range attempts {
+			shown.History = append(shown.History, showAttempt(&attempts[i]))
+		}
+		details.Deliveries = append(details.Deliveries, shown)
+	}
+	return details, nil
+}

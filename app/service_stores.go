@@ -1,0 +1,155 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ecwid-events/ecwid-events/config"
+	"github.com/ecwid-events/ecwid-events/control"
+	"github.com/ecwid-events/ecwid-events/event"
+	"github.com/ecwid-events/ecwid-events/poller"
+)
+
+const resultNotWhole = poller.ResultNotWhole
+
+// Stores implements control.Service.
+func (s service) Stores(ctx context.Context) ([]control.Store, error) {
+	paused, _, err := s.pauses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stores := make([]control.Store, 0, len(s.parts().config.Stores))
+	for i := range s.parts().config.Stores {
+		shown, err := s.showStore(ctx, &s.parts().config.Stores[i], paused)
+		if err != nil {
+			return nil, err
+		}
+		stores = append(stores, shown)
+	}
+	return stores, nil
+}
+
+// Store implements control.Service.
+func (s service) Store(ctx context.Context, id int64) (control.Store, error) {
+	c, err := s.store(id)
+	if err != nil {
+		return control.Store{}, err
+	}
+	paused, _, err := s.pauses(ctx)
+	if err != nil {
+		return control.Store{}, err
+	}
+	return s.showStore(ctx, c, paused)
+}
+
+func (s service) showStore(ctx context.Context, c *config.Store, paused map[int64]event.Pause) (control.Store, error) {
+	shown := control.Store{
+		ID: c.ID, Name: c.Name, Tags: listed(c.Tags), API: c.API, Schedule: c.Schedule, Reconcile: c.Reconcile, Callbacks: listed(c.Callbacks),
+	}
+	if c.Paused {
+		shown.Paused = control.PausedByConfig
+	} else if _, ok := paused[c.ID]; ok {
+		shown.Paused = control.PausedByHand
+	}
+	state, err := s.parts().poller.State(c.ID)
+	if err != nil && !isNotFound(err) { // the poller does not know what the configuration pauses
+		return control.Store{}, err
+	}
+	cursor := state.Cursor
+	if cursor.ReadTo.IsZero() {
+		if cursor, err = s.storage.Cursor(ctx, c.ID, event.Orders); err != nil {
+			return control.Store{}, fmt.Errorf("reading the cursor of store %d: %w", c.ID, err)
+		}
+	}
+	shown.Events, shown.ReadTo, shown.ReconciledAt = cursor.Sequence, known(cursor.ReadTo), known(cursor.Reconciled)
+	if !cursor.ReadTo.IsZero() && c.Start.Mode != config.StartNow {
+		shown.Snapshot = &control.Snapshot{Done: cursor.Sweep.Done, Orders: cursor.Sweep.Objects, Total: state.Total}
+	}
+	showPolls(&shown, state)
+	return shown, nil
+}
+
+func showPolls(shown *control.Store, state poller.State) {
+	shown.Suspended = state.Refused
+	shown.LastSuccess = known(state.Success)
+	if shown.Paused == "" {
+		shown.NextPoll = known(state.Next)
+	}
+	last := state.Last
+	if last.Time.IsZero() {
+		return
+	}
+	shown.LastPoll = &control.Poll{
+		At: last.Time.UTC(), Seconds: last.Duration.Seconds(), Result: last.Result,
+		Orders: last.Objects, Created: last.Created, Updated: last.Updated, Deleted: last.Deleted,
+	}
+	if last.Err != nil {
+		shown.LastPoll.Error, _, _ = strings.Cut(last.Err.Error(), "\n")
+	}
+}
+
+// listed is never nil, so that JSON has a list.
+func listed(words []string) []string { return append([]string{}, words...) }
+
+// PollStore implements control.Service.
+func (s service) PollStore(_ context.Context, id int64) error {
+	return s.poll(id, s.parts().poller.Poll)
+}
+
+// ReconcileStore implements control.Service.
+func (s service) ReconcileStore(_ context.Context, id int64) error {
+	return s.poll(id, s.parts().poller.Reconcile)
+}
+
+func (s service) poll(id int64, ask func(int64) error) error {
+	c, err := s.store(id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.Paused:
+		return pausedByConfig("store %d", id)
+	case s.startedAt().IsZero():
+		return errNotRunning
+	}
+	if err := ask(id); errors.Is(err, poller.ErrPaused) {
+		return fmt.Errorf("%w: store %d is paused: resume it", control.ErrConflict, id)
+	} else if err != nil {
+		return fmt.Errorf("asking for a poll: %w", err)
+	}
+	return nil
+}
+
+func pausedByConfig(what string, args ...any) error {
+	return fmt.Errorf("%w: %s is paused in the configuration: remove paused there, and reload", control.ErrConflict, fmt.Sprintf(what, args...))
+}
+
+// PauseStore implements control.Service.
+func (s service) PauseStore(ctx context.Context, id int64) error {
+	c, err := s.store(id)
+	if err != nil || c.Paused {
+		return err
+	}
+	if err := s.storage.Pause(ctx, event.Pause{StoreID: id, Since: time.Now().UTC(), Reason: event.PausedByHand}); err != nil {
+		return fmt.Errorf("pausing store %d: %w", id, err)
+	}
+	return s.parts().poller.Pause(id)
+}
+
+// ResumeStore implements control.Service. It also ends a suspension.
+func (s service) ResumeStore(ctx context.Context, id int64) error {
+	c, err := s.store(id)
+	switch {
+	case err != nil:
+		return err
+	case c.Paused:
+		return pausedByConfig("store %d", id)
+	}
+	if err := s.storage.Resume(ctx, "", id); err != nil && !isNotFound(err) {
+		return fmt.Errorf("resuming store %d: %w", id, err)
+	}
+	return s.parts().poller.Resume(id)
+}

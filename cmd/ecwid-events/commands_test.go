@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/ecwid-events/ecwid-events/cmd/ecwid-events/print"
+	"github.com/ecwid-events/ecwid-events/control"
+	"github.com/ecwid-events/ecwid-events/event"
+	"github.com/ecwid-events/ecwid-events/notify/notifytest"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+// now is when the goldens are looked at.
+var now = time.Date(2026, 11, 23, 6, 32, 0, 0, time.UTC)
+
+func ago(d time.Duration) *time.Time {
+	t := now.Add(-d)
+	return &t
+}
+
+var (
+	shownCallbacks = []control.Callback{
+		{Name: "crm", Host: "crm.example.com", Format: "standard", Payload: "full", LastAccepted: ago(40 * time.Second)},
+		{
+			Name: "erp", Host: "erp.example.com:8443", Open: true, OpenSince: ago(3 * time.Hour), Pending: 1204, Dead: 2, OldestPending: ago(3 * time.Hour),
+			LastError: &control.LastError{At: *ago(20 * time.Second), Error: "status", Status: 503, Detail: "Service Unavailable"},
+		},
+		{Name: "shop", Host: "example.com", Paused: control.PausedGone, PausedSince: ago(time.Hour), Pending: 7, OldestPending: ago(50 * time.Minute)},
+		{Name: "quiet", Host: "example.com", Paused: control.PausedByConfig},
+		{Name: "old", Orphaned: true, Pending: 3, OldestPending: ago(72 * time.Hour)},
+	}
+	shownStores = []control.Store{
+		{
+			ID: 1003, Name: "Flower shop", Events: 4711, LastPoll: &control.Poll{At: *ago(2 * time.Minute), Result: "ok"}, NextPoll: ago(-3 * time.Minute),
+			ReconciledAt: ago(6*time.Hour + 32*time.Minute), Snapshot: &control.Snapshot{Done: true, Orders: 900},
+		},
+		{ID: 1004, Name: "Tea \x1b[31mhouse", LastPoll: &control.Poll{At: *ago(time.Minute), Result: "refused", Error: "refused"}, Suspended: "HTTP 403 INVALID_API_TOKEN"},
+		{ID: 1005, Name: "Books", LastPoll: &control.Poll{At: *ago(time.Minute), Result: "not_whole", Error: "the list moved while it was read"}, NextPoll: ago(-4 * time.Minute)},
+		{ID: 1006, Name: "New", Snapshot: &control.Snapshot{Orders: 12000, Total: 90000}, LastPoll: &control.Poll{At: *ago(time.Second), Result: "ok"}},
+		{ID: 1007, Name: "Closed", Paused: control.PausedByHand},
+	}
+	shownEvent = control.Event{
+		ID: "evt_4f0c", Type: "order.updated", Timestamp: now.Add(-time.Minute),
+		Data: control.EventData{
+			ObjectID: "EBJFT", ObjectType: "orders", EventType: "UPDATED", Store: control.EventStore{ID: 1003, Name: "Flower shop"},
+			Sequence: 4711, Version: 3, DetectedAt: now,
+			Changes: []event.Change{
+				{Path: "/paymentStatus", Old: json.RawMessage(`"AWAITING_PAYMENT"`), New: json.RawMessage(`"PAID"`)},
+				{Path: "/trackingNumber", New: json.RawMessage(`"` + strings.Repeat("7", 80) + `"`)},
+				{Path: "/items/0/quantity", Old: json.RawMessage(`1`), New: json.RawMessage(`2`)},
+				{Path: "/privateAdminNotes", Old: json.RawMessage(`"call back"`)},
+			},
+			Raw: json.RawMessage(`{"id":"EBJFT","total":12.50}`),
+		},
+	}
+	shownDelivery = control.Delivery{
+		Callback: "erp", EventID: "evt_4f0c", StoreID: 1003, ObjectID: "EBJFT", State: event.Pending, Attempts: 2, LastAttempt: ago(20 * time.Second), NextAttempt: ago(-time.Minute),
+		History: []control.Attempt{
+			{Number: 1, At: *ago(time.Minute), Seconds: 15, Error: "timeout", Detail: "no complete answer within 15s"},
+			{Number: 2, At: *ago(20 * time.Second), Seconds: 0.012, Status: 503, Error: "status", Detail: "Service Unavailable", Manual: true},
+		},
+	}
+)
+
+func TestWhatCommandsPrint(t *testing.T) {
+	t.Parallel()
+	status := control.Status{
+		Version: "1.2.3", Running: true, StartedAt: ago(26 * time.Hour), Callbacks: shownCallbacks,
+		Stores:    control.StoreCounts{Total: 5, Paused: 1, Suspended: 1, Failing: 1, Learning: 1},
+		Attention: []control.Attention{{What: "callback erp does not take events; 1204 deliveries wait", Do: "mend the receiver; delivery goes on by itself"}},
+	}
+	calm := control.Status{Version: "1.2.3", Stores: control.StoreCounts{Total: 1}, Callbacks: shownCallbacks[:1]}
+	for name, show := range map[string]func(*print.Printer) error{
+		"status.txt":     func(p *print.Printer) error { return printStatus(p, &status, now) },
+		"calm.txt":       func(p *print.Printer) error { return printStatus(p, &calm, now) },
+		"stores.txt":     func(p *print.Printer) error { return printStores(p, shownStores, now) },
+		"callbacks.txt":  func(p *print.Printer) error { return printCallbacks(p, shownCallbacks, now) },
+		"events.txt":     func(p *print.Printer) error { return printEvents(p, []control.Event{shownEvent}) },
+		"deliveries.txt": func(p *print.Printer) error { return printDeliveries(p, []control.Delivery{shownDelivery}, now) },
+		"event.txt": func(p *print.Printer) error {
+			return printDetails(p, &control.EventDetails{Event: shownEvent, Deliveries: []control.Delivery{shownDelivery}}, true)
+		},
+		"followed.txt":  func(p *print.Printer) error { return printFollowed(p, &shownEvent, false) },
+		"followed.json": func(p *print.Printer) error { return printFollowed(p, &shownEvent, true) },
+		"status.json":   func(p *print.Printer) error { return p.JSON(status) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			if err := show(print.To(&out)); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(out.String(), "\x1b") {
+				t.Error("the output steers the terminal, which it is not written to")
+			}
+			golden(t, name, out.String())
+		})
+	}
+}
+
+// The help of every command, as one page to read.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	var pages bytes.Buffer
+	var visit func(c *cobra.Command)
+	visit = func(c *cobra.Command) {
+		if c.Name() == "completion" || c.Name() == "help" {
+			return // cobra's own
+		}
+		fmt.Fprintf(&pages, "$ %s --help\n", c.CommandPath())
+		c.SetOut(&pages)
+		if err := c.Help(); err != nil {
+			t.Error(err)
+		}
+		pages.WriteString("\n")
+		for _, sub := range c.Commands() {
+			visit(sub)
+		}
+	}
+	visit(newRoot())
+	golden(t, "help.txt", pages.String())
+}
+
+// freePort returns an address that nobody listens on just now.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// The commands ask the daemon while one runs, and the storage itself when none does;
+// both answer the same.
+func TestCommandsWithAndWithoutADaemon(t *testing.T) {
+	t.Parallel()
+	dir, address := t.TempDir(), freePort(t)
+	w := newWorld(t, dir, &notifytest.Receiver{}, strings.Replace(worldConfig, `{listen: ""}`, `{listen: "`+address+`", token: sesame-open}`, 1))
+	ask := func(status int, args ...string) string {
+		t.Helper()
+		got := commandIn(t, dir, nil, args...)
+		if got.status != status {
+			t.Errorf("%v: status %d, want %d\n%s%s", args, got.status, status, got.stdout, got.stderr)
+		}
+		return got.stdout + got.stderr
+	}
+	contains := func(text string, want ...string) {
+		t.Helper()
+		for _, s := range want {
+			if !strings.Contains(text, s) {
+				t.Errorf("%q is missing in:\n%s", s, text)
+			}
+		}
+	}
+	contains(ask(1, "status"), "there is no storage at", "ecwid-events run")
+	contains(ask(1, "healthcheck"), "no daemon answers")
+
+	w.daemon.start()
+	w.logs("sweep.finished")
+	ask(0, "healthcheck")
+	id := w.shop.Place()
+	w.receives(1)
+	var events []control.Event
+	if err := json.Unmarshal([]byte(ask(0, "events", "list", "-o", "json")), &events); err != nil || len(events) != 1 {
+		t.Fatalf("%d events: %v", len(events), err)
+	}
+	running := map[string]string{
+		"status":                                        "running since",
+		"events list":                                   id,
+		"events list --object " + id:                    events[0].ID,
+		"events show " + events[0].ID:                   "delivered after 1 attempt",
+		"deliveries list --state delivered":             id,
+		"callbacks list":                                "127.0.0.1",
+		"callbacks test default":                        "accepted the test event",
+		"callbacks pause default":                       "callback default is paused",
+		"stores list":                                   "1003",
+		"stores pause 1003":                             "store 1003 is paused",
+		"replay " + events[0].ID:                        "1 delivery will be sent again",
+		"deliveries list --state pending":               id,
+		"deliveries drop default --state pending --yes": "1 delivery removed",
+		"callbacks resume default":                      "resumed",
+		"stores resume 1003":                            "resumed",
+		"stores poll 1003":                              "will be polled",
+		"stores reconcile 1003":                         "compared in full",
+	}
+	for _, line := range []string{
+		"status", "events list", "events list --object " + id, "events show " + events[0].ID, "deliveries list --state delivered", "callbacks list",
+		"callbacks test default", "callbacks pause default", "stores list", "stores pause 1003", "replay " + events[0].ID,
+		"deliveries list --state pending", "deliveries drop default --state pending --yes",
+		"callbacks resume default", "stores resume 1003", "stores poll 1003", "stores reconcile 1003",
+	} {
+		contains(ask(0, strings.Fields(line)...), running[line])
+	}
+	contains(ask(1, "events", "show", "evt_unknown"), "there is no event evt_unknown")
+	contains(ask(1, "stores", "poll", "7"), "store 7")
+	contains(ask(2, "deliveries", "drop", "default"), "--yes")
+	contains(ask(2, "replay"), "say what to replay")
+	contains(ask(2, "events", "list", "--from", "yesterday"), "--from must be a time")
+
+	w.daemon.stop()
+	contains(ask(0, "status"), "no daemon runs")
+	contains(ask(0, "events", "list"), id)
+	contains(ask(1, "stores", "poll", "1003"), "no daemon runs")
+	contains(ask(1, "events", "follow"), "no daemon runs")
+	contains(ask(2, "replay", events[0].ID), "name a callback") // its delivery was dropped
+	contains(ask(0, "replay", events[0].ID, "--callback", "default"), "1 delivery will be sent again")
+	before := len(w.receiver.Arrivals())
+	w.daemon.start()
+	w.daemon.waitUntil(30*time.Second, "the replay arrives", func() bool { return len(w.receiver.Arrivals()) > before }, func() string { return "" })
+	w.daemon.stop()
+}
+
+// check --live says of each store and callback what works and what does not, and stores
+// nothing.
+func TestCheckLive(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w := newWorld(t, dir, &notifytest.Receiver{}, `stores:
+  - {id: 1003, order_secret: secret_of_1003, base_url: %[1]s}
+  - {id: 1004, order_secret: secret_that_is_dead, base_url: %[1]s, callbacks: [good]}
+callbacks:
+  - {name: good, url: %[2]s}
+  - {name: nobody, url: "http://`+freePort(t)+`/?token=hush"}
+`)
+	w.shop.Fill(3)
+	got := commandIn(t, dir, nil, "check", "--live")
+	if got.status != exitFailed {
+		t.Errorf("status %d, want %d\n%s", got.status, exitFailed, got.stderr)
+	}
+	for _, want := range []string{
+		"config.yaml is valid: 2 stores, 2 callbacks\n", "\nstore 1003: 3 orders, through the v3 API\n", "\nstore 1004: ",
+		"\ncallback good: accepted a test event with 200 in ", "\ncallback nobody: did not accept a test event: connect: ",
+	} {
+		if !strings.Contains(got.stdout, want) {
+			t.Errorf("%q is missing in:\n%s", want, got.stdout)
+		}
+	}
+	if strings.Contains(got.stdout+got.stderr, "hush") || strings.Contains(got.stdout+got.stderr, "secret_") {
+		t.Errorf("the output holds a secret:\n%s%s", got.stdout, got.stderr)
+	}
+	if arrivals := w.receiver.Arrivals(); len(arrivals) != 1 || arrivals[0].Type != "test" {
+		t.Errorf("%+v arrived, want one event of the type test", arrivals)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+		t.Errorf("%v is left, want the configuration alone: %v", files, err)
+	}
+	if got := commandIn(t, dir, nil, "check", "--live", "--show"); got.status != exitUsage {
+		t.Errorf("--live with --show: status %d", got.status)
+	}
+}

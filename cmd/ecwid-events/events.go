@@ -1,0 +1,344 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecwid-events/ecwid-events/cmd/ecwid-events/print"
+	"github.com/ecwid-events/ecwid-events/control"
+	"github.com/ecwid-events/ecwid-events/event"
+)
+
+func newEvents() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "events",
+		Short: "See what was detected",
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newEventsList(), newEventsShow(), newEventsFollow())
+	return cmd
+}
+
+// A selection is what the flags of events pick.
+type selection struct {
+	store    int64
+	typ      string
+	object   string
+	from, to string
+}
+
+func (s *selection) addFlags(cmd *cobra.Command) {
+	cmd.Flags().Int64Var(&s.store, "store", 0, "only this store's")
+	cmd.Flags().StringVar(&s.typ, "type", "", "only this type: order.created, order.updated or order.deleted")
+	cmd.Flags().StringVar(&s.object, "object", "", "only this order's, by its id")
+	var types []string
+	for _, t := range event.Types() {
+		types = append(types, string(t))
+	}
+	_ = cmd.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(types, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (s *selection) addRangeFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&s.from, "from", "", "detected at or after this time: 2026-11-23T06:00:00Z, 2026-11-23, or 2h for two hours ago")
+	cmd.Flags().StringVar(&s.to, "to", "", "detected before this time")
+}
+
+func (s *selection) query(now time.Time) (control.EventQuery, error) {
+	q := control.EventQuery{StoreID: s.store, Type: event.Type(s.typ), ObjectID: s.object}
+	var err error
+	if q.From, err = parseTime("from", s.from, now); err != nil {
+		return q, err
+	}
+	q.To, err = parseTime("to", s.to, now)
+	return q, err
+}
+
+// parseTime reads a point in time as a person writes it: in full, as a day, or as how
+// long ago it was.
+func parseTime(flag, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	return time.Time{}, usageError{fmt.Errorf("--%s must be a time such as 2026-11-23T06:00:00Z, a day, or a duration such as 2h for two hours ago, not %q", flag, text)}
+}
+
+func newEventsList() *cobra.Command {
+	var q inquiry
+	var s selection
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List events, the newest first",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			query, err := s.query(time.Now())
+			if err != nil {
+				return err
+			}
+			if limit < 1 {
+				return usageError{fmt.Errorf("--limit must be at least 1, not %d", limit)}
+			}
+			query.Newest = true
+			return q.ask(cmd, func(ctx context.Context, service control.Service, p *print.Printer) error {
+				events, err := newestEvents(ctx, service, query, limit)
+				if err != nil {
+					return err
+				}
+				if q.json() {
+					return p.JSON(events)
+				}
+				return printEvents(p, events)
+			})
+		},
+	}
+	q.addFlags(cmd)
+	q.addOutputFlag(cmd)
+	s.addFlags(cmd)
+	s.addRangeFlags(cmd)
+	cmd.Flags().IntVar(&limit, "limit", 50, "how many at most")
+	return cmd
+}
+
+// newestEvents asks page by page.
+func newestEvents(ctx context.Context, service control.Service, q control.EventQuery, limit int) ([]control.Event, error) {
+	events := []control.Event{}
+	for {
+		q.Limit = min(limit-len(events), control.MaxLimit)
+		page, err := service.Events(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, page.Events...)
+		if !page.More || len(events) >= limit {
+			return events, nil
+		}
+		q.After = page.Next
+	}
+}
+
+func printEvents(p *print.Printer, events []control.Event) error {
+	rows := make([][]print.Cell, 0, len(events))
+	for i := range events {
+		rows = append(rows, eventRow(&events[i]))
+	}
+	return p.Table([]string{"DETECTED", "STORE", "TYPE", "OBJECT", "CHANGES", "EVENT"}, rows)
+}
+
+func eventRow(e *control.Event) []print.Cell {
+	return []print.Cell{
+		print.Text("%s", e.Data.DetectedAt.Format(time.DateTime)), print.Text("%d", e.Data.Store.ID), typeCell(e.Type),
+		print.Text("%s", e.Data.ObjectID), print.Text("%s", changesText(e)),
+		{Text: e.ID, Color: print.Faint},
+	}
+}
+
+func typeCell(typ string) print.Cell {
+	colors := map[string]print.Color{string(event.OrderCreated): print.Good, string(event.OrderDeleted): print.Bad}
+	return print.Cell{Text: typ, Color: colors[typ]}
+}
+
+// changesText names the fields that changed, as many as fit a table.
+func changesText(e *control.Event) string {
+	const most = 3
+	if e.Data.Changes == nil {
+		return "unknown"
+	}
+	text := ""
+	for i, c := range e.Data.Changes {
+		switch {
+		case i == most:
+			return fmt.Sprintf("%s and %d more", text, len(e.Data.Changes)-most)
+		case i > 0:
+			text += " "
+		}
+		text += c.Path
+	}
+	return text
+}
+
+func newEventsShow() *cobra.Command {
+	var q inquiry
+	var raw bool
+	cmd := &cobra.Command{
+		Use:               "show EVENT",
+		Short:             "Show an event, what changed, and each attempt to deliver it",
+		Args:              oneArgument("EVENT"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return q.ask(cmd, func(ctx context.Context, s control.Service, p *print.Printer) error {
+				details, err := s.Event(ctx, args[0])
+				switch {
+				case errors.Is(err, event.ErrNotFound):
+					return fmt.Errorf("there is no event %s: it may have been removed after storage.keep_delivered", args[0])
+				case err != nil:
+					return err
+				case q.json():
+					return p.JSON(details)
+				}
+				return printDetails(p, &details, raw)
+			})
+		},
+	}
+	q.addFlags(cmd)
+	q.addOutputFlag(cmd)
+	cmd.Flags().BoolVar(&raw, "raw", false, "also print the whole object")
+	return cmd
+}
+
+func printDetails(p *print.Printer, d *control.EventDetails, raw bool) error {
+	e := &d.Event
+	_ = p.Line(print.Strong, "%s %s in store %d (%s)", e.Type, e.Data.ObjectID, e.Data.Store.ID, e.Data.Store.Name)
+	_ = p.Line(print.Plain, "event %s", e.ID)
+	_ = p.Line(print.Plain, "happened %s, detected %s, sequence %d, version %d",
+		e.Timestamp.Format(time.RFC3339), e.Data.DetectedAt.Format(time.RFC3339), e.Data.Sequence, e.Data.Version)
+	_ = p.Line(print.Plain, "")
+	if err := printChanges(p, e); err != nil {
+		return err
+	}
+	for i := range d.Deliveries {
+		delivery := &d.Deliveries[i]
+		_ = p.Line(print.Plain, "")
+		_ = p.Line(print.Strong, "callback %s: %s", delivery.Callback, deliveryText(delivery))
+		for j := range delivery.History {
+			a := &delivery.History[j]
+			_ = p.Line(print.Plain, "  %d  %s  %s", a.Number, a.At.Format(time.RFC3339), attemptText(a))
+		}
+	}
+	if !raw {
+		return nil
+	}
+	_ = p.Line(print.Plain, "")
+	return p.JSON(e.Data.Raw)
+}
+
+func printChanges(p *print.Printer, e *control.Event) error {
+	switch {
+	case e.Data.Changes == nil:
+		return p.Line(print.Plain, "what changed is not known: the order was not known before")
+	case len(e.Data.Changes) == 0:
+		return nil
+	}
+	rows := make([][]print.Cell, 0, len(e.Data.Changes))
+	for _, c := range e.Data.Changes {
+		rows = append(rows, []print.Cell{print.Text("%s", c.Path), {Text: value(c.Old), Color: print.Bad}, {Text: value(c.New), Color: print.Good}})
+	}
+	return p.Table([]string{"FIELD", "OLD", "NEW"}, rows)
+}
+
+// value is a JSON value as far as a table has room for it.
+func value(raw []byte) string {
+	const most = 60
+	text := []rune(string(raw))
+	switch {
+	case raw == nil:
+		return "-"
+	case len(text) > most:
+		return string(text[:most]) + "…"
+	}
+	return string(text)
+}
+
+func deliveryText(d *control.Delivery) string {
+	text := fmt.Sprintf("%s after %s", d.State, count(d.Attempts, "attempt"))
+	if d.State == event.Pending && d.NextAttempt != nil {
+		text += ", next at " + d.NextAttempt.Format(time.RFC3339)
+	}
+	return text
+}
+
+func attemptText(a *control.Attempt) string {
+	text := fmt.Sprintf("%.0f ms", a.Seconds*1000)
+	if a.Status != 0 {
+		text += fmt.Sprintf(", %d", a.Status)
+	}
+	if a.Error != "" {
+		text += ", " + a.Error
+	}
+	if a.Detail != "" {
+		text += ": " + a.Detail
+	}
+	if a.Manual {
+		text += " (by hand)"
+	}
+	return text
+}
+
+func newEventsFollow() *cobra.Command {
+	var q inquiry
+	var s selection
+	cmd := &cobra.Command{
+		Use:   "follow",
+		Short: "Print events as they are detected, until stopped",
+		Long: `Print each event as soon as it is detected, until stopped by a signal. Needs a
+running daemon. With -o json, one event a line.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			query, err := s.query(time.Now())
+			if err != nil {
+				return err
+			}
+			return q.ask(cmd, func(ctx context.Context, service control.Service, p *print.Printer) error {
+				return follow(ctx, service, p, query, q.json())
+			})
+		},
+	}
+	q.addFlags(cmd)
+	q.addOutputFlag(cmd)
+	s.addFlags(cmd)
+	return cmd
+}
+
+func follow(ctx context.Context, service control.Service, p *print.Printer, q control.EventQuery, asJSON bool) error {
+	status, err := service.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if !status.Running {
+		return errors.New("no daemon runs on this storage, so nothing will be detected: start ecwid-events run")
+	}
+	if q.After, err = newestPlace(ctx, service, q.StoreID); err != nil {
+		return err
+	}
+	q.Wait = control.MaxWait / 2
+	for {
+		page, err := service.Events(ctx, q)
+		if ctx.Err() != nil {
+			return nil // stopped, as was meant
+		}
+		if err != nil {
+			return err
+		}
+		q.After = page.Next
+		for i := range page.Events {
+			if err := printFollowed(p, &page.Events[i], asJSON); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// newestPlace is where the feed ends now.
+func newestPlace(ctx context.Context, service control.Service, storeID int64) (uint64, error) {
+	page, err := service.Events(ctx, control.EventQuery{StoreID: storeID, Newest: true, Limit: 1})
+	return page.Next, err
+}
+
+func printFollowed(p *print.Printer, e *control.Event, asJSON bool) error {
+	if asJSON {
+		return p.JSONLine(e)
+	}
+	return p.Line(print.Plain, "%s  %d  %-13s  %s  %s", e.Data.DetectedAt.Format(time.DateTime), e.Data.Store.ID, e.Type, e.Data.ObjectID, changesText(e))
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// healthTimeout is how long a healthy daemon may take to answer.
+const healthTimeout = 5 * time.Second
+
+func newHealthcheck() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "healthcheck",
+		Short: "Tell whether the daemon runs and can do its work",
+		Long: `Ask the daemon on admin.listen whether it can do its work, for the health check of
+a container: exits with 0 when it can, and with 1 and the reason when it cannot.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, _, err := loadConfig(path)
+			if err != nil {
+				return err
+			}
+			base, err := adminURL(c)
+			if err != nil {
+				return err
+			}
+			return checkHealth(cmd.Context(), base)
+		},
+	}
+	addConfigFlag(cmd, &path)
+	return cmd
+}
+
+func checkHealth(ctx context.Context, base string) error {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/readyz", http.NoBody)
+	if err != nil {
+		return fmt.Errorf("asking the daemon: %w", err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return fmt.Errorf("no daemon answers: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	reason, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10)) // whatever it says helps
+	return errors.New("the daemon is not ready: " + strings.TrimSpace(string(reason)))
+}

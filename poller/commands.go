@@ -1,0 +1,138 @@
+package poller
+
+import (
+	"container/heap"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ecwid-events/ecwid-events/event"
+)
+
+// ErrPaused is returned for a poll of a store that is paused.
+var ErrPaused = errors.New("the store is paused")
+
+// commands is what others have asked for. The scheduler carries a command out as soon
+// as its store is not being polled.
+type commands struct {
+	mu   sync.Mutex
+	open map[*tracker]command
+	news chan struct{} // holds one token when there is one
+}
+
+// A command asks for a poll, for one that compares the whole shop, or for a pause or
+// its end.
+type command struct {
+	poll, reconcile bool
+	paused          *bool
+}
+
+func newCommands() *commands {
+	return &commands{open: make(map[*tracker]command), news: make(chan struct{}, 1)}
+}
+
+func (c *commands) add(t *tracker, add command) {
+	c.mu.Lock()
+	sum := c.open[t]
+	sum.poll = sum.poll || add.poll
+	sum.reconcile = sum.reconcile || add.reconcile
+	if add.paused != nil {
+		sum.paused = add.paused
+	}
+	c.open[t] = sum
+	c.mu.Unlock()
+	select {
+	case c.news <- struct{}{}:
+	default:
+	}
+}
+
+// carryOut carries out the commands for trackers that no worker has, and tells
+// whether there were any.
+func (c *commands) carryOut() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	carried := false
+	for t, command := range c.open {
+		if t.busy {
+			continue
+		}
+		delete(c.open, t)
+		carried = true
+		if command.paused != nil {
+			t.paused = *command.paused
+			t.due = time.Now()
+		}
+		if command.poll || command.reconcile {
+			t.due = time.Now()
+		}
+		t.passWanted = t.passWanted || command.reconcile
+	}
+	return carried
+}
+
+// waiting returns the trackers that wait for their time.
+func waiting(trackers []*tracker) agenda {
+	w := make(agenda, 0, len(trackers))
+	for _, t := range trackers {
+		if !t.busy && !t.paused {
+			w = append(w, t)
+		}
+	}
+	heap.Init(&w)
+	return w
+}
+
+// Poll has a store polled as soon as a worker is free, also one that Ecwid refuses.
+// While it is being polled it is polled once more. It returns event.ErrNotFound for a
+// store that the Poller was not given, and ErrPaused for one that is paused.
+func (p *Poller) Poll(storeID int64) error { return p.want(storeID, command{poll: true}) }
+
+// Reconcile is Poll, and has the whole shop compared with what is known of it.
+func (p *Poller) Reconcile(storeID int64) error { return p.want(storeID, command{reconcile: true}) }
+
+func (p *Poller) want(storeID int64, c command) error {
+	t, err := p.tracker(storeID)
+	if err != nil {
+		return err
+	}
+	if t.board.read().Paused {
+		return fmt.Errorf("store %d: %w", storeID, ErrPaused)
+	}
+	p.commands.add(t, c)
+	return nil
+}
+
+// Pause stops polling a store. A poll that is under way goes on to its end.
+func (p *Poller) Pause(storeID int64) error { return p.setPaused(storeID, true) }
+
+// Resume polls a store again, at once.
+func (p *Poller) Resume(storeID int64) error { return p.setPaused(storeID, false) }
+
+func (p *Poller) setPaused(storeID int64, paused bool) error {
+	t, err := p.tracker(storeID)
+	if err != nil {
+		return err
+	}
+	t.board.pause(paused)
+	p.commands.add(t, command{paused: &paused})
+	return nil
+}
+
+// State returns how polling a store goes, or event.ErrNotFound.
+func (p *Poller) State(storeID int64) (State, error) {
+	t, err := p.tracker(storeID)
+	if err != nil {
+		return State{}, err
+	}
+	return t.board.read(), nil
+}
+
+func (p *Poller) tracker(storeID int64) (*tracker, error) {
+	t, ok := p.byStore[storeID]
+	if !ok {
+		return nil, fmt.Errorf("store %d: %w", storeID, event.ErrNotFound)
+	}
+	return t, nil
+}
