@@ -47,6 +47,7 @@ type App struct {
 	storage  *watched
 	limiters *ecwid.Limiters
 	metrics  *metrics.Metrics
+	history  *history
 	bell     bell
 
 	current atomic.Pointer[parts]
@@ -75,7 +76,7 @@ func New(c *config.Config, o Options) (*App, error) {
 	}
 	a := &App{
 		options: o, log: o.Logger, storage: &watched{Backend: storage},
-		limiters: ecwid.NewLimiters(), metrics: metrics.New(o.Version), reload: make(chan *parts),
+		limiters: ecwid.NewLimiters(), metrics: metrics.New(o.Version), history: newHistory(time.Now()), reload: make(chan *parts),
 	}
 	p, err := a.build(c)
 	if err == nil {

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"time"
+
 	"go.uber.org/zap"
 
 	"github.com/ecwid-events/ecwid-events/ecwid"
@@ -18,15 +20,24 @@ func (a *App) countRequest(r ecwid.Request) {
 }
 
 func (a *App) countPoll(p poller.Poll) {
-	a.metrics.Poll(p.StoreID, p.Result, p.Duration, map[string]int{
-		string(event.OrderCreated): p.Created, string(event.OrderUpdated): p.Updated, string(event.OrderDeleted): p.Deleted,
-	})
+	found := map[event.Type]int{}
+	for typ, n := range map[event.Type]int{event.OrderCreated: p.Created, event.OrderUpdated: p.Updated, event.OrderDeleted: p.Deleted} {
+		if n > 0 {
+			found[typ] = n
+		}
+	}
+	a.metrics.Poll(p.StoreID, p.Result, p.Duration, found)
+	if len(found) > 0 {
+		a.history.events(time.Now(), found)
+	}
 }
 
 func (a *App) countAttempt(t notify.Attempted) {
-	result := t.Result.Attempt.Error
+	made := &t.Result.Attempt
+	result := made.Error
 	if result == "" {
 		result = string(event.Delivered)
 	}
-	a.metrics.Attempt(t.Result.Callback, result, t.Result.Attempt.Duration, t.Lag())
+	a.metrics.Attempt(t.Result.Callback, result, made.Duration, t.Lag())
+	a.history.attempt(time.Now(), t.Result.Callback, made.Error == "", made.Duration)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/ecwid-events/ecwid-events/control"
+	"github.com/ecwid-events/ecwid-events/event"
 )
 
 const namespace = "ecwid_events"
@@ -68,12 +69,12 @@ func histogram(name, help string, buckets []float64) prometheus.Histogram {
 }
 
 // Poll counts a poll that has ended, and the events that it found, by type.
-func (m *Metrics) Poll(storeID int64, result string, took time.Duration, events map[string]int) {
+func (m *Metrics) Poll(storeID int64, result string, took time.Duration, events map[event.Type]int) {
 	store := strconv.FormatInt(storeID, 10)
 	m.polls.WithLabelValues(store, result).Inc()
 	m.pollDuration.Observe(took.Seconds())
 	for typ, n := range events {
-		m.events.WithLabelValues(store, typ).Add(float64(n))
+		m.events.WithLabelValues(store, string(typ)).Add(float64(n))
 	}
 }
 

@@ -35,7 +35,7 @@ func read(t *testing.T, m *Metrics, s control.Service) (int, string) {
 
 func busy() (*Metrics, *shown) {
 	m := New("1.2.3")
-	m.Poll(1003, "ok", 2*time.Second, map[string]int{string(event.OrderCreated): 2, string(event.OrderDeleted): 1})
+	m.Poll(1003, "ok", 2*time.Second, map[event.Type]int{event.OrderCreated: 2, event.OrderDeleted: 1})
 	m.Poll(1003, "not_whole", time.Second, nil)
 	m.Request(200)
 	m.Request(0)

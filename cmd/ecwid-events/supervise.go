@@ -38,7 +38,7 @@ func runSupervised(ctx context.Context, a *app.App, log *zap.Logger) error {
 	defer signal.Stop(hangups)
 	others.Go(func() { reloadOn(running, hangups, a) })
 	if interval, err := daemon.SdWatchdogEnabled(false); err == nil && interval > 0 {
-		others.Go(func() { feedWatchdog(running, interval, a, log) })
+		others.Go(func() { feedWatchdog(running, interval, a.Ping, log) })
 	}
 	err := a.Run(ctx)
 	stop()
@@ -59,9 +59,9 @@ func reloadOn(ctx context.Context, hangups <-chan os.Signal, a *app.App) {
 	}
 }
 
-// feedWatchdog tells systemd that the App lives, as long as its schedulers answer.
-// When one hangs, systemd restarts the service.
-func feedWatchdog(ctx context.Context, interval time.Duration, a *app.App, log *zap.Logger) {
+// feedWatchdog tells systemd that the program lives, as long as its schedulers answer a
+// ping. When one hangs, systemd restarts the service.
+func feedWatchdog(ctx context.Context, interval time.Duration, ping func(context.Context) error, log *zap.Logger) {
 	tick := time.NewTicker(interval / 3)
 	defer tick.Stop()
 	for {
@@ -71,7 +71,7 @@ func feedWatchdog(ctx context.Context, interval time.Duration, a *app.App, log *
 		case <-tick.C:
 		}
 		asked, cancel := context.WithTimeout(ctx, interval/3)
-		err := a.Ping(asked)
+		err := ping(asked)
 		cancel()
 		switch {
 		case err == nil:
