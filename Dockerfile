@@ -11,8 +11,8 @@ ARG VERSION=dev
 ARG TARGETOS
 ARG TARGETARCH
 RUN GOOS=$TARGETOS GOARCH=$TARGETARCH make build VERSION=$VERSION \
- && mkdir -p /image/var/lib/ecwid-events /image/etc/ssl/certs \
- && cp bin/ecwid-events /image/ecwid-events \
+ && mkdir -p /image/var/lib/ecwid-events /image/etc/ssl/certs /image/usr/bin \
+ && cp bin/ecwid-events /image/usr/bin/ecwid-events \
  && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/
 
 FROM scratch
@@ -23,7 +23,7 @@ LABEL org.opencontainers.image.title="ecwid-events" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION"
 COPY --from=build /image/etc /etc
-COPY --from=build /image/ecwid-events /ecwid-events
+COPY --from=build /image/usr /usr
 # The storage. A volume that is made for it belongs to the user below.
 COPY --from=build --chown=65532:65532 /image/var/lib/ecwid-events /var/lib/ecwid-events
 ENV STATE_DIRECTORY=/var/lib/ecwid-events \
@@ -31,5 +31,9 @@ ENV STATE_DIRECTORY=/var/lib/ecwid-events \
 VOLUME /var/lib/ecwid-events
 WORKDIR /var/lib/ecwid-events
 USER 65532:65532
-ENTRYPOINT ["/ecwid-events"]
+# Asks the daemon's admin API, at admin.listen of the same configuration. The first poll
+# has no part in it: the daemon is ready when it polls and delivers.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
+  CMD ["/usr/bin/ecwid-events", "healthcheck"]
+ENTRYPOINT ["/usr/bin/ecwid-events"]
 CMD ["run"]

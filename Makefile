@@ -49,6 +49,7 @@ packages: ## Build a deb and an rpm for each of ARCHES="amd64 arm64" in bin/pack
 .PHONY: test
 test: test-tools receivers vet lint ## Vet, lint and test everything. TEST_ARGS adds flags to go test.
 	go test $(RACE) -shuffle=on -timeout 20m $(TEST_ARGS) ./...
+	go test -C packaging -shuffle=on $(TEST_ARGS) ./...
 	$(if $(RACE),$(MORE_SEEDS))
 
 # The race detector makes the simulation slow: under it there are 250 seeds, and
@@ -69,10 +70,12 @@ bench: ## Run the benchmarks. BENCH picks them by name, BENCH_ARGS adds flags to
 vet: ## Run go vet.
 	go vet ./...
 	go vet -C receivers/cloudevents ./...
+	go vet -C packaging ./...
 
 .PHONY: lint
 lint: $(LINT) ## Run golangci-lint at the version that tools/go.mod pins.
 	$(LINT) run ./...
+	cd packaging && ../$(LINT) run ./...
 
 .PHONY: fmt
 fmt: $(LINT) ## Format the code and sort its imports.
@@ -88,13 +91,13 @@ $(LINT): tools/go.mod
 test-tools:
 	@tools/test-tools.sh
 
-# The packages of the receiver that runs on Node, and the schema of AsyncAPI, where
-# there is npm.
+# The packages of the receiver that runs on Node, the schema of AsyncAPI and what drives
+# the browser, where there is npm.
 .PHONY: receivers
 receivers: test-tools
 	@! command -v npm >/dev/null || $(MAKE) -s $(NODE_MODULES)
 
-NODE_MODULES = receivers/node/node_modules receivers/contract/node_modules
+NODE_MODULES = receivers/node/node_modules receivers/contract/node_modules admin/dashboard/browsertest/node_modules
 
 $(NODE_MODULES): %/node_modules: %/package-lock.json
 	npm ci --prefix $* --ignore-scripts --no-audit --no-fund --silent

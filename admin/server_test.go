@@ -68,15 +68,20 @@ func run(t *testing.T, service control.Service) *running {
 	t.Helper()
 	s, _ := newServer(t, service)
 	r := &running{pipe: newPipe(), ended: make(chan error, 1)}
+	done := make(chan struct{})
 	s.listener = r.pipe
 	ctx, cancel := context.WithCancel(t.Context())
 	r.stop = cancel
-	go func() { r.ended <- s.Run(ctx) }()
+	go func() {
+		defer close(done)
+		r.ended <- s.Run(ctx)
+	}()
 	transport := &http.Transport{DialContext: r.pipe.dial}
 	r.client = &http.Client{Transport: transport}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		cancel()
+		<-done
 	})
 	return r
 }

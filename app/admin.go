@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/ecwid-events/ecwid-events/admin"
+	"github.com/ecwid-events/ecwid-events/admin/dashboard"
 	"github.com/ecwid-events/ecwid-events/control"
 )
 
@@ -21,6 +22,11 @@ func (a *App) listen(ctx context.Context) (*admin.Server, error) {
 	}
 	if a.options.Load != nil {
 		o.Reload = a.reloadOnRequest
+	}
+	var err error
+	o.Dashboard, err = dashboard.New(dashboard.Options{Service: o.Service, Token: o.Token, Version: a.options.Version, Logger: a.log})
+	if err != nil {
+		return nil, fmt.Errorf("setting up the dashboard: %w", err)
 	}
 	server, err := admin.New(o)
 	if err != nil {

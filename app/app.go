@@ -42,17 +42,26 @@ type Options struct {
 
 // An App is one copy of ecwid-events on its storage.
 type App struct {
-	options  Options
-	log      *zap.Logger
-	storage  *watched
-	limiters *ecwid.Limiters
-	metrics  *metrics.Metrics
-	history  *history
-	bell     bell
+	options Options
+	log     *zap.Logger
+	storage *watched
+	metrics *metrics.Metrics
+	history *history
+	bell    bell
 
 	current atomic.Pointer[parts]
 	started atomic.Pointer[time.Time] // nil while the App does not run
-	reload  chan *parts
+	reload  chan reloading
+
+	// steering is held while what a person wants of the parts is stored and done, so
+	// that parts which are replaced meanwhile do not miss it.
+	steering sync.Mutex
+}
+
+// A reloading hands over new parts, and waits until they have taken the old ones' place.
+type reloading struct {
+	next *parts
+	done chan error
 }
 
 // parts are what follows from a configuration. A reload replaces them all.
@@ -76,7 +85,7 @@ func New(c *config.Config, o Options) (*App, error) {
 	}
 	a := &App{
 		options: o, log: o.Logger, storage: &watched{Backend: storage},
-		limiters: ecwid.NewLimiters(), metrics: metrics.New(o.Version), history: newHistory(time.Now()), reload: make(chan *parts),
+		metrics: metrics.New(o.Version), history: newHistory(time.Now()), reload: make(chan reloading),
 	}
 	p, err := a.build(c)
 	if err == nil {
@@ -116,7 +125,7 @@ func (a *App) build(c *config.Config) (*parts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up the callbacks: %w", err)
 	}
-	stores, err := a.storesOf(c, userAgent)
+	stores, err := a.storesOf(c, ecwid.NewLimiters(), userAgent)
 	if err != nil {
 		return nil, err
 	}
@@ -199,14 +208,35 @@ func (a *App) work(ctx context.Context) error {
 		case err := <-ended:
 			stop()
 			return err
-		case next := <-a.reload:
+		case r := <-a.reload:
 			stop()
-			if err := <-ended; err != nil || ctx.Err() != nil {
+			ended := <-ended
+			if ctx.Err() != nil {
+				r.done <- ctx.Err()
+				return ended
+			}
+			if ended != nil {
+				// What could not be recorded is sent again by the new parts.
+				a.log.Error("reload.incomplete", zap.Error(ended))
+			}
+			err := a.replace(ctx, r.next)
+			r.done <- err
+			if err != nil {
 				return err
 			}
-			a.current.Store(next)
 		}
 	}
+}
+
+// replace puts new parts in the place of those that have ended.
+func (a *App) replace(ctx context.Context, next *parts) error {
+	a.steering.Lock()
+	defer a.steering.Unlock()
+	if err := a.holdPaused(ctx, next); err != nil {
+		return err
+	}
+	a.current.Store(next)
+	return nil
 }
 
 // run runs the parts until ctx ends.

@@ -53,10 +53,10 @@ func routesOf(c *config.Config) map[int64][]string {
 	return routes
 }
 
-func (a *App) storesOf(c *config.Config, userAgent string) ([]poller.Store, error) {
+func (a *App) storesOf(c *config.Config, limiters *ecwid.Limiters, userAgent string) ([]poller.Store, error) {
 	stores := make([]poller.Store, 0, len(c.Stores))
 	for i := range c.Stores {
-		s, err := a.storeOf(&c.Stores[i], userAgent)
+		s, err := a.storeOf(&c.Stores[i], limiters, userAgent)
 		if err != nil {
 			return nil, fmt.Errorf("setting up store %d: %w", c.Stores[i].ID, err)
 		}
@@ -65,11 +65,11 @@ func (a *App) storesOf(c *config.Config, userAgent string) ([]poller.Store, erro
 	return stores, nil
 }
 
-func (a *App) storeOf(s *config.Store, userAgent string) (poller.Store, error) {
+func (a *App) storeOf(s *config.Store, limiters *ecwid.Limiters, userAgent string) (poller.Store, error) {
 	secret, api := s.OrderSecret.Reveal(), ecwid.API(s.API)
 	client, err := ecwid.NewClient(ecwid.Options{
 		StoreID: s.ID, Secret: secret, API: api, BaseURL: s.BaseURL.Reveal(), UserAgent: userAgent,
-		Limiter:   a.limiters.For(secret, s.RequestsPerMinute, api),
+		Limiter:   limiters.For(secret, s.RequestsPerMinute, api),
 		OnRequest: a.countRequest,
 	})
 	if err != nil {

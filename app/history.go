@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"maps"
 	"math"
 	"sync"
 	"time"
@@ -139,9 +140,7 @@ func (h *history) show(now time.Time) control.History {
 }
 
 func (p *period) show(shown *control.Period) {
-	for typ, n := range p.events {
-		shown.Events[typ] = n
-	}
+	maps.Copy(shown.Events, p.events)
 	for name, c := range p.attempts {
 		shown.Attempts[name] = control.AttemptFigures{
 			Accepted: c.accepted, Failed: c.failed, Median: c.quantile(0.5), P95: c.quantile(0.95),

@@ -41,8 +41,8 @@ func CheckLive(ctx context.Context, c *config.Config, version string, tell func(
 	if err != nil {
 		return false, err
 	}
-	a := &App{log: zap.NewNop(), limiters: ecwid.NewLimiters(), metrics: metrics.New(version)}
-	stores, err := a.storesOf(c, userAgent)
+	a := &App{log: zap.NewNop(), metrics: metrics.New(version)}
+	stores, err := a.storesOf(c, ecwid.NewLimiters(), userAgent)
 	if err != nil {
 		return false, err
 	}

@@ -18,9 +18,9 @@ import (
 var ErrRestart = errors.New("takes effect with a restart only")
 
 // Reload puts a configuration in the place of the one that runs, in full; with an
-// error, not at all. Polls and POSTs that are under way finish first; the cursors and
-// what is pending stay as they are. It returns when the new parts have begun, or ctx
-// has ended. Where the storage is, what admin listens on and how to log are fixed
+// error, not at all. POSTs that are under way finish first, and polls stop between two
+// commits, from where the next ones go on; the cursors and what is pending stay as they
+// are. It returns when the new parts are in place, or ctx has ended. Where the storage is, what admin listens on and how to log are fixed
 // while the program runs: another value of these gives ErrRestart.
 func (a *App) Reload(ctx context.Context, c *config.Config) error {
 	old := a.current.Load().config
@@ -31,16 +31,25 @@ func (a *App) Reload(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := a.holdPaused(ctx, next); err != nil {
-		return err
+	r := reloading{next: next, done: make(chan error, 1)}
+	select {
+	case a.reload <- r:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	select {
-	case a.reload <- next:
+	case err := <-r.done:
+		if err != nil {
+			return fmt.Errorf("replacing what runs: %w", err)
+		}
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	a.log.Info("config.reloaded", changes(old, c)...)
-	return a.warnOfOrphans(next.callbacks)
+	if err := a.warnOfOrphans(next.callbacks); err != nil {
+		a.log.Warn("callbacks.uncounted", zap.Error(err))
+	}
+	return nil
 }
 
 // LoadAgain reads the configuration with Options.Load and reloads it. It logs what came

@@ -107,7 +107,7 @@ func callbackTroubles(c *control.Callback) []control.Attention {
 	}
 	switch {
 	case c.Orphaned:
-		add("ecwid-events deliveries move "+c.Name+" NAME, or deliveries drop "+c.Name,
+		add("ecwid-events deliveries move "+c.Name+" NAME, or deliveries drop "+c.Name+" --state pending",
 			"is not configured any more, and %d deliveries wait for it", c.Pending+c.Dead)
 		return list
 	case c.Paused == control.PausedGone:
@@ -126,10 +126,10 @@ func callbackTroubles(c *control.Callback) []control.Attention {
 }
 
 // store returns the configuration of a store.
-func (s service) store(id int64) (*config.Store, error) {
-	for i := range s.parts().config.Stores {
-		if s.parts().config.Stores[i].ID == id {
-			return &s.parts().config.Stores[i], nil
+func (p *parts) store(id int64) (*config.Store, error) {
+	for i := range p.config.Stores {
+		if p.config.Stores[i].ID == id {
+			return &p.config.Stores[i], nil
 		}
 	}
 	return nil, fmt.Errorf("store %d: %w", id, event.ErrNotFound)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -67,7 +68,9 @@ func showState(shown *control.Callback, state notify.CallbackState) {
 	shown.Open, shown.OpenSince, shown.NextProbe = !state.OpenSince.IsZero(), known(state.OpenSince), known(state.NextProbe)
 	shown.LastAccepted = known(state.LastAccepted)
 	if state.LastError != "" {
-		shown.LastError = &control.LastError{At: state.LastErrorAt.UTC(), Error: state.LastError, Detail: state.LastDetail}
+		shown.LastError = &control.LastError{
+			At: state.LastErrorAt.UTC(), Error: state.LastError, Detail: state.LastDetail, Status: state.LastStatus,
+		}
 	}
 }
 
@@ -137,17 +140,24 @@ func (s service) Move(ctx context.Context, from, to string) (int, error) {
 		return 0, err
 	}
 	moved, err := inSteps(func() (int, error) { return s.storage.Move(ctx, from, to, moveStep) })
+	// Also after a failure: what was moved until then must not wait for a next event.
+	err = errors.Join(err, s.wake(ctx, to))
 	if err != nil {
-		return moved, fmt.Errorf("moving deliveries: %w", err)
+		return moved, fmt.Errorf("moving deliveries, of which %d were moved: %w", moved, err)
 	}
-	stores, err := s.storage.PendingStores(ctx, to)
+	return moved, nil
+}
+
+// wake has the dispatcher look for what is due for a callback.
+func (s service) wake(ctx context.Context, callback string) error {
+	stores, err := s.storage.PendingStores(context.WithoutCancel(ctx), callback)
 	if err != nil {
-		return moved, fmt.Errorf("reading whose deliveries were moved: %w", err)
+		return fmt.Errorf("reading whose deliveries are pending: %w", err)
 	}
 	for storeID := range stores {
 		s.parts().dispatcher.Wake(storeID)
 	}
-	return moved, nil
+	return nil
 }
 
 // Drop implements control.Service.
@@ -156,8 +166,10 @@ func (s service) Drop(ctx context.Context, name string, state event.DeliveryStat
 		return 0, invalid("only pending and dead deliveries can be dropped")
 	}
 	dropped, err := inSteps(func() (int, error) { return s.storage.Drop(ctx, name, state, moveStep) })
+	// What waited for one that was dropped waits no more.
+	err = errors.Join(err, s.wake(ctx, name))
 	if err != nil {
-		return dropped, fmt.Errorf("dropping deliveries: %w", err)
+		return dropped, fmt.Errorf("dropping deliveries, of which %d were dropped: %w", dropped, err)
 	}
 	return dropped, nil
 }
@@ -188,6 +200,8 @@ func (s service) TestCallback(ctx context.Context, name string) (control.Attempt
 
 // PauseCallback implements control.Service.
 func (s service) PauseCallback(ctx context.Context, name string) error {
+	s.steering.Lock()
+	defer s.steering.Unlock()
 	if c, err := s.callback(name); err != nil || c.Paused {
 		return err
 	}
@@ -196,6 +210,8 @@ func (s service) PauseCallback(ctx context.Context, name string) error {
 
 // ResumeCallback implements control.Service.
 func (s service) ResumeCallback(ctx context.Context, name string) error {
+	s.steering.Lock()
+	defer s.steering.Unlock()
 	c, err := s.callback(name)
 	if err != nil {
 		return err

@@ -58,16 +58,24 @@ func checkEvents(q *control.EventQuery) error {
 func (s service) readEvents(ctx context.Context, q control.EventQuery) (control.EventPage, error) {
 	page := control.EventPage{Events: []control.Event{}, Next: q.After}
 	after, err := s.position(ctx, q)
-	if isNotFound(err) {
+	switch {
+	case isNotFound(err) && q.Newest:
+		after = 0 // beyond the end, so that all is below it
+	case isNotFound(err):
 		return page, nil
-	}
-	if err != nil {
+	case err != nil:
 		return control.EventPage{}, err
 	}
 	if after, err = s.fill(ctx, &page, q, after); err != nil {
 		return control.EventPage{}, err
 	}
-	page.Next, err = s.place(ctx, q, after)
+	if n := len(page.Events); n > 0 && q.StoreID != 0 {
+		page.Next = page.Events[n-1].Data.Sequence
+		if !page.More || n == q.Limit {
+			return page, nil
+		}
+	}
+	page.Next, err = s.place(ctx, q, after, page.Next)
 	return page, err
 }
 
@@ -106,8 +114,8 @@ func weight(e *event.Event) int {
 	return sum
 }
 
-// place is the way back from position.
-func (s service) place(ctx context.Context, q control.EventQuery, position uint64) (uint64, error) {
+// place is the way back from position. Where the event is gone it is the one given.
+func (s service) place(ctx context.Context, q control.EventQuery, position, otherwise uint64) (uint64, error) {
 	if q.StoreID == 0 || position == 0 {
 		return position, nil
 	}
@@ -116,7 +124,7 @@ func (s service) place(ctx context.Context, q control.EventQuery, position uint6
 	case err != nil:
 		return 0, fmt.Errorf("reading an event: %w", err)
 	case len(found) == 0 || found[0].Position != position:
-		return q.After, nil // it was pruned meanwhile
+		return otherwise, nil
 	}
 	return found[0].Sequence, nil
 }

@@ -161,6 +161,9 @@ func (s service) replay(ctx context.Context, replays []event.Delivery) (int, err
 		return 0, nil
 	}
 	n, err := s.storage.Replay(ctx, replays)
+	if isNotFound(err) && len(replays) > 1 {
+		return s.replayApart(ctx, replays)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("replaying: %w", err)
 	}
@@ -168,6 +171,20 @@ func (s service) replay(ctx context.Context, replays []event.Delivery) (int, err
 		s.parts().dispatcher.Wake(storeID)
 	}
 	return n, nil
+}
+
+// replayApart replays one by one, and passes over events that were removed since they
+// were found.
+func (s service) replayApart(ctx context.Context, replays []event.Delivery) (int, error) {
+	sum := 0
+	for i := range replays {
+		n, err := s.replay(ctx, replays[i:i+1])
+		sum += n
+		if err != nil && !isNotFound(err) {
+			return sum, err
+		}
+	}
+	return sum, nil
 }
 
 func storesIn(deliveries []event.Delivery) []int64 {

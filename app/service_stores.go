@@ -21,9 +21,10 @@ func (s service) Stores(ctx context.Context) ([]control.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	stores := make([]control.Store, 0, len(s.parts().config.Stores))
-	for i := range s.parts().config.Stores {
-		shown, err := s.showStore(ctx, &s.parts().config.Stores[i], paused)
+	p := s.parts()
+	stores := make([]control.Store, 0, len(p.config.Stores))
+	for i := range p.config.Stores {
+		shown, err := s.showStore(ctx, p, &p.config.Stores[i], paused)
 		if err != nil {
 			return nil, err
 		}
@@ -34,7 +35,8 @@ func (s service) Stores(ctx context.Context) ([]control.Store, error) {
 
 // Store implements control.Service.
 func (s service) Store(ctx context.Context, id int64) (control.Store, error) {
-	c, err := s.store(id)
+	p := s.parts()
+	c, err := p.store(id)
 	if err != nil {
 		return control.Store{}, err
 	}
@@ -42,10 +44,10 @@ func (s service) Store(ctx context.Context, id int64) (control.Store, error) {
 	if err != nil {
 		return control.Store{}, err
 	}
-	return s.showStore(ctx, c, paused)
+	return s.showStore(ctx, p, c, paused)
 }
 
-func (s service) showStore(ctx context.Context, c *config.Store, paused map[int64]event.Pause) (control.Store, error) {
+func (s service) showStore(ctx context.Context, p *parts, c *config.Store, paused map[int64]event.Pause) (control.Store, error) {
 	shown := control.Store{
 		ID: c.ID, Name: c.Name, Tags: listed(c.Tags), API: c.API, Schedule: c.Schedule, Reconcile: c.Reconcile, Callbacks: listed(c.Callbacks),
 	}
@@ -54,7 +56,7 @@ func (s service) showStore(ctx context.Context, c *config.Store, paused map[int6
 	} else if _, ok := paused[c.ID]; ok {
 		shown.Paused = control.PausedByHand
 	}
-	state, err := s.parts().poller.State(c.ID)
+	state, err := p.poller.State(c.ID)
 	if err != nil && !isNotFound(err) { // the poller does not know what the configuration pauses
 		return control.Store{}, err
 	}
@@ -96,16 +98,17 @@ func listed(words []string) []string { return append([]string{}, words...) }
 
 // PollStore implements control.Service.
 func (s service) PollStore(_ context.Context, id int64) error {
-	return s.poll(id, s.parts().poller.Poll)
+	return s.poll(id, (*poller.Poller).Poll)
 }
 
 // ReconcileStore implements control.Service.
 func (s service) ReconcileStore(_ context.Context, id int64) error {
-	return s.poll(id, s.parts().poller.Reconcile)
+	return s.poll(id, (*poller.Poller).Reconcile)
 }
 
-func (s service) poll(id int64, ask func(int64) error) error {
-	c, err := s.store(id)
+func (s service) poll(id int64, ask func(*poller.Poller, int64) error) error {
+	p := s.parts()
+	c, err := p.store(id)
 	if err != nil {
 		return err
 	}
@@ -115,7 +118,7 @@ func (s service) poll(id int64, ask func(int64) error) error {
 	case s.startedAt().IsZero():
 		return errNotRunning
 	}
-	if err := ask(id); errors.Is(err, poller.ErrPaused) {
+	if err := ask(p.poller, id); errors.Is(err, poller.ErrPaused) {
 		return fmt.Errorf("%w: store %d is paused: resume it", control.ErrConflict, id)
 	} else if err != nil {
 		return fmt.Errorf("asking for a poll: %w", err)
@@ -129,19 +132,25 @@ func pausedByConfig(what string, args ...any) error {
 
 // PauseStore implements control.Service.
 func (s service) PauseStore(ctx context.Context, id int64) error {
-	c, err := s.store(id)
+	s.steering.Lock()
+	defer s.steering.Unlock()
+	p := s.parts()
+	c, err := p.store(id)
 	if err != nil || c.Paused {
 		return err
 	}
 	if err := s.storage.Pause(ctx, event.Pause{StoreID: id, Since: time.Now().UTC(), Reason: event.PausedByHand}); err != nil {
 		return fmt.Errorf("pausing store %d: %w", id, err)
 	}
-	return s.parts().poller.Pause(id)
+	return p.poller.Pause(id)
 }
 
 // ResumeStore implements control.Service. It also ends a suspension.
 func (s service) ResumeStore(ctx context.Context, id int64) error {
-	c, err := s.store(id)
+	s.steering.Lock()
+	defer s.steering.Unlock()
+	p := s.parts()
+	c, err := p.store(id)
 	switch {
 	case err != nil:
 		return err
@@ -151,5 +160,5 @@ func (s service) ResumeStore(ctx context.Context, id int64) error {
 	if err := s.storage.Resume(ctx, "", id); err != nil && !isNotFound(err) {
 		return fmt.Errorf("resuming store %d: %w", id, err)
 	}
-	return s.parts().poller.Resume(id)
+	return p.poller.Resume(id)
 }

@@ -25,13 +25,38 @@ func FuzzReadOrdersLegacy(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) { fuzzOrders(t, body, legacy) })
 }
 
+// FuzzScanObject puts what comes where an order's member is skipped, too.
+func FuzzScanObject(f *testing.F) {
+	for _, value := range append(rightValues, wrongValues...) {
+		f.Add([]byte(value))
+	}
+	f.Fuzz(func(t *testing.T, value []byte) {
+		value = bytes.ToValidUTF8(value, []byte("\uFFFD"))
+		_, err := scanObject(value)
+		checkValidity(t, value, err)
+		body := []byte(`{"total":1,"items":[{"x":` + string(value) + `}]}`)
+		_, err = readOrders(body, v3, 0)
+		checkValidity(t, body, err)
+	})
+}
+
+// checkValidity holds the error of reading a body against encoding/json's opinion.
+func checkValidity(t *testing.T, body []byte, err error) {
+	t.Helper()
+	refused := strings.Contains(message(err), "no valid JSON")
+	if valid := json.Valid(body); valid == refused {
+		t.Fatalf("error %v, while encoding/json has %v for %q", err, valid, body)
+	}
+}
+
 // fuzzOrders holds the scanner against encoding/json.
 func fuzzOrders(t *testing.T, body []byte, d dialect) {
 	page, err := readOrders(body, d, 0)
+	body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
+	checkValidity(t, body, err)
 	if err != nil {
 		return
 	}
-	body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
 	var answer map[string]json.RawMessage
 	if err := json.Unmarshal(body, &answer); err != nil {
 		t.Fatalf("read what encoding/json does not: %v", err)

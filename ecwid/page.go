@@ -2,7 +2,6 @@ package ecwid
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -53,7 +52,10 @@ func readOrders(body []byte, d dialect, offset int) (orderPage, error) {
 		page.objects = append(page.objects, object)
 		return nil
 	})
-	return page, err
+	if err != nil {
+		return orderPage{}, err
+	}
+	return page, nil
 }
 
 func readDeletions(body []byte, offset int) (deletionPage, error) {
@@ -66,7 +68,10 @@ func readDeletions(body []byte, offset int) (deletionPage, error) {
 		}
 		return err
 	})
-	return page, err
+	if err != nil {
+		return deletionPage{}, err
+	}
+	return page, nil
 }
 
 // readOrder reads an answer that is one order.
@@ -83,9 +88,11 @@ func readOrder(body []byte, d dialect) (event.Object, error) {
 
 // readList reads a page and gives each item that is an object to read, which must
 // move behind it. What read objects to is unreadable and does not end the list.
+// Items may have been given though the page is refused in the end.
 func readList(body []byte, items string, offset int, read func(*scanner) error) (list, error) {
-	s, err := scanObject(body)
-	if err != nil {
+	s := newScanner(body)
+	if s.kind() != '{' {
+		_, err := scanObject(body)
 		return list{}, err
 	}
 	var l list
@@ -104,6 +111,10 @@ func readList(body []byte, items string, offset int, read func(*scanner) error) 
 			s.value()
 		}
 	}
+	if !s.valid() {
+		return list{}, notValid(s)
+	}
+	var err error
 	l.total, err = strconv.Atoi(string(total))
 	switch {
 	case err != nil || l.total < 0:
@@ -137,21 +148,35 @@ func (l *list) readItems(s *scanner, read func(*scanner) error) {
 	}
 }
 
-// scanObject returns a scanner at the object that an answer is. Bytes that are
-// not valid UTF-8 are replaced by U+FFFD, as all that is stored and sent is UTF-8.
+// scanObject returns a scanner at the object that an answer is, once all of the
+// answer was found to be valid.
 func scanObject(body []byte) (*scanner, error) {
-	if !utf8.Valid(body) {
-		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
+	s := newScanner(body)
+	start := *s
+	s.skip()
+	if !s.valid() {
+		return nil, notValid(s)
 	}
-	if !json.Valid(body) {
-		return nil, fmt.Errorf("the answer is no valid JSON, or was cut short (%d bytes)", len(body))
-	}
-	s := &scanner{data: body}
-	s.space()
+	*s = start
 	if s.kind() != '{' {
 		return nil, errors.New("the answer is no JSON object")
 	}
 	return s, nil
+}
+
+// newScanner returns a scanner at the value that an answer is. Bytes that are not
+// valid UTF-8 are replaced by U+FFFD, as all that is stored and sent is UTF-8.
+func newScanner(body []byte) *scanner {
+	if !utf8.Valid(body) {
+		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
+	}
+	s := &scanner{data: body}
+	s.skipSpace()
+	return s
+}
+
+func notValid(s *scanner) error {
+	return fmt.Errorf("the answer is no valid JSON, or was cut short (%d bytes)", len(s.data))
 }
 
 // text returns what a JSON string says, and "" for any other value.

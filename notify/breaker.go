@@ -7,8 +7,9 @@ const (
 	// accepted between them, before the callback and not its events is to blame.
 	openAfter = 5
 
-	// longestProbeWait bounds the wait between the probes of an open breaker: that
-	// long, and an attempt's time, may a callback that works again stay unnoticed.
+	// longestProbeWait bounds the wait between the probes of an open breaker. While
+	// something is due, a callback that works again is noticed within that and an
+	// attempt's time.
 	longestProbeWait = time.Minute
 )
 

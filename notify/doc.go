@@ -24,7 +24,7 @@
 // store in turn, a page at a time; a gate, which is shut while the callback is paused
 // and opened for probes alone while its breaker is open; and up to Concurrency workers,
 // each of which holds one event at a time. One recorder saves the results of all
-// callbacks: those that arrive while it saves some are saved together next. So memory
-// does not grow with the backlog, and throughput does not hang on one disk write a
-// POST.
+// callbacks: many together while there is something else to attempt, at once when there
+// is not. So memory does not grow with the backlog, and throughput does not hang on one
+// disk write a POST.
 package notify

@@ -31,6 +31,7 @@ type CallbackState struct {
 	// LastError, LastDetail and LastErrorAt tell of the last failed attempt, as in
 	// event.Attempt. Empty when none has failed since the program started.
 	LastError, LastDetail string
+	LastStatus            int // of its answer, 0 when there was none
 	LastErrorAt           time.Time
 	// LastAccepted is when the callback accepted an event last; zero when it has not
 	// since the program started.
@@ -55,6 +56,7 @@ type gate struct {
 	accepted time.Time // last
 	failed   struct {  // last
 		class, detail string
+		status        int
 		at            time.Time
 	}
 }
@@ -133,7 +135,7 @@ func (g *gate) end(position uint64, ended time.Time, o *outcome) passing {
 	if o.class == ErrorStopped {
 		return passedBy
 	}
-	g.failed.class, g.failed.detail, g.failed.at = o.class, o.detail, ended
+	g.failed.class, g.failed.detail, g.failed.status, g.failed.at = o.class, o.detail, o.status, ended
 	switch {
 	case o.class == ErrorEvent || o.class == ErrorFormat:
 		return passedBy
@@ -187,7 +189,7 @@ func (g *gate) state() CallbackState {
 	s := CallbackState{
 		Name: g.name, Paused: g.pause.Reason, PausedSince: g.pause.Since,
 		OpenSince: g.breaker.opened, NextProbe: g.breaker.probeAt, Failures: g.breaker.failures,
-		LastError: g.failed.class, LastDetail: g.failed.detail, LastErrorAt: g.failed.at,
+		LastError: g.failed.class, LastDetail: g.failed.detail, LastStatus: g.failed.status, LastErrorAt: g.failed.at,
 		LastAccepted: g.accepted, UnderWay: g.underWay,
 	}
 	if g.byConfig {

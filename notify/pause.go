@@ -26,7 +26,7 @@ func (d *Dispatcher) Pause(ctx context.Context, name string) error {
 }
 
 // Resume ends the pause of a callback, whoever paused it, and lets its pending
-// deliveries flow at once. Resuming one that is not paused is no error. The error is
+// deliveries flow as they come due. Resuming one that is not paused is no error. The error is
 // event.ErrNotFound for an unknown name; a callback that the configuration pauses can
 // be resumed there only. After any error the callback stays paused.
 func (d *Dispatcher) Resume(ctx context.Context, name string) error {

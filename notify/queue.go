@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,7 +18,7 @@ import (
 const (
 	// minOpen and openPerWorker bound the deliveries of a callback that are being
 	// attempted or not recorded yet. That many may be repeated after a kill.
-	minOpen       = 256
+	minOpen       = 1024
 	openPerWorker = 32
 
 	// longestNap bounds how long a queue waits by a timer, so that a clock that is
@@ -52,6 +53,9 @@ type queue struct {
 	open map[uint64]struct{}
 	head *event.Delivery // the next to attempt; nil when there is none now
 	held bool            // see inbox
+	// hasMore tells the recorder that there is something to attempt whatever it
+	// records.
+	hasMore atomic.Bool
 	// shut is how long no attempt may begin, and probing that the next one is a
 	// probe: see gate.wait.
 	shut    time.Duration
@@ -79,17 +83,6 @@ type job struct {
 	probe    bool
 }
 
-// An inbox takes what others tell a queue. None of them ever waits for the queue.
-type inbox struct {
-	mu       sync.Mutex
-	woken    map[int64]struct{}
-	recorded []attempted
-	refused  []event.Delivery // taken by a worker when no attempt might begin
-	failed   error            // of the storage
-	held     bool             // nothing can be recorded, so nothing is to be sent
-	news     chan struct{}    // holds one token when there is something
-}
-
 func newQueue(w *webhook, storage Storage, logger *zap.Logger, drainAt time.Time) *queue {
 	concurrency := w.callback.Concurrency
 	if w.callback.Ordering == OrderByCallback {
@@ -108,33 +101,6 @@ func newQueue(w *webhook, storage Storage, logger *zap.Logger, drainAt time.Time
 	}
 }
 
-func (q *queue) wake(storeID int64) {
-	q.inbox.mu.Lock()
-	if q.inbox.woken == nil {
-		q.inbox.woken = make(map[int64]struct{})
-	}
-	q.inbox.woken[storeID] = struct{}{}
-	q.inbox.mu.Unlock()
-	signal(q.inbox.news)
-}
-
-func (q *queue) recorded(batch []attempted) {
-	q.inbox.mu.Lock()
-	q.inbox.recorded = append(q.inbox.recorded, batch...)
-	q.inbox.mu.Unlock()
-	signal(q.inbox.news)
-}
-
-func (q *queue) hold(held bool) {
-	q.inbox.mu.Lock()
-	q.inbox.held = held
-	q.inbox.mu.Unlock()
-	signal(q.inbox.news)
-}
-
-// nudge makes the queue look at its webhook's gate again.
-func (q *queue) nudge() { signal(q.inbox.news) }
-
 // run hands deliveries to the workers until ctx ends, and returns when the workers
 // have finished what they had begun. attempts ends what takes too long. A queue
 // that drains returns when nothing is left to do, with the storage's first error.
@@ -150,6 +116,7 @@ func (q *queue) run(ctx, attempts context.Context) error {
 		if q.shut == 0 {
 			q.choose(ctx)
 		}
+		q.offer(q.head != nil)
 		if q.drained() {
 			break
 		}
@@ -175,10 +142,19 @@ func (q *queue) run(ctx, attempts context.Context) error {
 		case <-alarm:
 		}
 	}
+	q.offer(false)
 	close(q.jobs)
 	q.workers.Wait()
 	q.readInbox() // a worker may have failed last
 	return q.failed
+}
+
+// offer sets hasMore. When it ends, what has been attempted is recorded at once: only
+// that can bring something forward.
+func (q *queue) offer(more bool) {
+	if q.hasMore.Swap(more) && !more {
+		q.recorder.hurry()
+	}
 }
 
 // startWorker starts another worker unless all run. An idle callback has none.

@@ -17,14 +17,21 @@ const (
 	// maxBatch is the most results that are recorded together.
 	maxBatch = 1000
 
+	// What is recorded together costs one disk write, however much that is. So while
+	// their queues have other deliveries to attempt, results wait for enoughTogether
+	// of them, but not for longer than longestGather.
+	enoughTogether = 400
+	longestGather  = 50 * time.Millisecond
+
 	// How long to wait before the storage is asked again after it has failed.
 	firstStorageRetry   = 100 * time.Millisecond
 	longestStorageRetry = 30 * time.Second
 )
 
-// A recorder saves the results of all queues. What arrives while it saves some is
-// saved together next. It may be added to concurrently, and never makes the adder
-// wait: the queues bound what is not recorded yet.
+// A recorder saves the results of all queues, many together where nobody waits for
+// them: a result is saved at once when its queue has nothing else to attempt. It may
+// be added to concurrently, and never makes the adder wait: the queues bound what is
+// not recorded yet.
 type recorder struct {
 	storage Storage
 	logger  *zap.Logger
@@ -34,7 +41,8 @@ type recorder struct {
 
 	mu      sync.Mutex
 	waiting []attempted
-	added   chan struct{} // holds one token when waiting has grown
+	urgent  bool          // a queue waits for one of them
+	added   chan struct{} // holds one token when there may be something to do
 }
 
 // An attempted is a result that is to be recorded, and who asks.
@@ -53,6 +61,18 @@ func newRecorder(storage Storage, logger *zap.Logger, queues []*queue, once bool
 func (r *recorder) add(a attempted) {
 	r.mu.Lock()
 	r.waiting = append(r.waiting, a)
+	r.urgent = r.urgent || !a.queue.hasMore.Load()
+	wake := r.urgent || len(r.waiting) == 1 || len(r.waiting) >= enoughTogether
+	r.mu.Unlock()
+	if wake {
+		signal(r.added)
+	}
+}
+
+// hurry tells that a queue whose results may be waiting has nothing else to attempt.
+func (r *recorder) hurry() {
+	r.mu.Lock()
+	r.urgent = len(r.waiting) > 0
 	r.mu.Unlock()
 	signal(r.added)
 }
@@ -63,6 +83,7 @@ func (r *recorder) run(ctx context.Context, finished <-chan struct{}) error {
 	for {
 		// Asked before taking: what was added before the end is then seen.
 		ended := isClosed(finished)
+		r.gather(finished)
 		batch := r.take()
 		if len(batch) == 0 {
 			if ended {
@@ -80,6 +101,31 @@ func (r *recorder) run(ctx context.Context, finished <-chan struct{}) error {
 	}
 }
 
+// gather waits until what there is should be saved.
+func (r *recorder) gather(finished <-chan struct{}) {
+	if r.ripe() {
+		return
+	}
+	timer := time.NewTimer(longestGather)
+	defer timer.Stop()
+	for !r.ripe() {
+		select {
+		case <-r.added:
+		case <-timer.C:
+			return
+		case <-finished:
+			return
+		}
+	}
+}
+
+// ripe tells that nothing is gained by waiting for more results.
+func (r *recorder) ripe() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.waiting) == 0 || r.urgent || len(r.waiting) >= enoughTogether
+}
+
 func (r *recorder) take() []attempted {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -87,7 +133,7 @@ func (r *recorder) take() []attempted {
 	batch := r.waiting[:n:n]
 	r.waiting = r.waiting[n:]
 	if len(r.waiting) == 0 {
-		r.waiting = nil
+		r.waiting, r.urgent = nil, false
 	}
 	return batch
 }

@@ -1,83 +1,124 @@
-// Package packaging_test holds the files of this directory against the programs
-// that will read them.
+// Package packaging_test holds the files of this directory and of examples/ against
+// the programs that will read them, or against the types of those programs.
 package packaging_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
-// maxExposure is the most that systemd may find wanting in the unit's hardening, on
-// its scale from 0 (none) to 10.
-const maxExposure = 1.5
-
-func TestUnitIsValid(t *testing.T) {
-	t.Parallel()
-	out, err := analyze(t, "verify", "--man=no", unit(t))
-	if err != nil || out != "" {
-		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
-	}
+// built is the program, built once, with what the build printed.
+var built struct {
+	sync.Once
+	directory, path string
+	printed         []byte
+	err             error
 }
 
-func TestUnitIsHardened(t *testing.T) {
-	t.Parallel()
-	out, err := analyze(t, "security", "--offline=true", "--no-pager", unit(t))
-	if err != nil {
-		t.Fatalf("systemd-analyze security: %v\n%s", err, out)
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if built.directory != "" {
+		_ = os.RemoveAll(built.directory)
 	}
-	figure := regexp.MustCompile(`Overall exposure level for \S+: (\d+\.\d+)`).FindStringSubmatch(out)
-	if figure == nil {
-		t.Fatalf("no exposure level in:\n%s", out)
-	}
-	exposure, err := strconv.ParseFloat(figure[1], 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("exposure level %.1f", exposure)
-	if exposure > maxExposure {
-		t.Errorf("exposure level %.1f, want at most %.1f:\n%s", exposure, maxExposure, out)
-	}
+	os.Exit(status)
 }
 
-// unit returns the path of a copy of the unit that starts a program which is
-// installed here: verify looks for it.
-func unit(t *testing.T) string {
+// program returns the path of ecwid-events, built from this checkout.
+func program(t *testing.T) string {
 	t.Helper()
-	const name, installed = "ecwid-events.service", "ExecStart=/usr/bin/ecwid-events "
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(text), installed) {
-		t.Fatalf("%s has no %q", name, installed)
-	}
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(strings.Replace(string(text), installed, "ExecStart="+program+" ", 1)), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// analyze runs systemd-analyze and returns what it printed. Where there is none,
-// the test is skipped; in CI that is a failure.
-func analyze(t *testing.T, args ...string) (string, error) {
-	t.Helper()
-	program, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("systemd-analyze is missing: install the package systemd")
+	built.Do(func() {
+		if built.directory, built.err = os.MkdirTemp("", "packaging"); built.err != nil {
+			return
 		}
-		t.Skip("systemd-analyze is missing: install the package systemd to run this test")
+		built.path = filepath.Join(built.directory, "ecwid-events")
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+		defer cancel()
+		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", built.path, "./cmd/ecwid-events")
+		build.Dir = ".."
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		built.printed, built.err = build.CombinedOutput()
+	})
+	if built.err != nil {
+		t.Fatalf("building ecwid-events: %v\n%s", built.err, built.printed)
 	}
-	out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()
-	return string(out), err
+	return built.path
+}
+
+// command is a call of a program that is no part of Go, and that is installed or in
+// bin/. Where it is missing the test is skipped; in CI that is a failure.
+func command(t *testing.T, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		path, err = exec.LookPath(filepath.Join("..", "bin", name))
+	}
+	if err != nil {
+		skip(t, name+" is missing: tools/test-tools.sh installs it")
+	}
+	return exec.CommandContext(t.Context(), path, args...)
+}
+
+// skip ends the test for a reason that must not hold in CI.
+func skip(t *testing.T, reason string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(reason)
+	}
+	t.Skip(reason)
+}
+
+// run runs the command, which must succeed, and returns what it printed.
+func run(t *testing.T, c *exec.Cmd) string {
+	t.Helper()
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(c.Args, " "), err, out)
+	}
+	return string(out)
+}
+
+// check runs ecwid-events check on a configuration and returns its exit status and
+// what it printed.
+func check(t *testing.T, text string) (int, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	write(t, path, text)
+	c := exec.CommandContext(t.Context(), program(t), "check", "--config", path)
+	out, err := c.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return c.ProcessState.ExitCode(), string(out)
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }

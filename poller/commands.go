@@ -48,6 +48,14 @@ func (c *commands) add(t *tracker, add command) {
 	}
 }
 
+// has tells whether a command is open for a tracker.
+func (c *commands) has(t *tracker) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, open := c.open[t]
+	return open
+}
+
 // carryOut carries out the commands for trackers that no worker has, and tells
 // whether there were any.
 func (c *commands) carryOut() bool {
@@ -84,7 +92,8 @@ func waiting(trackers []*tracker) agenda {
 	return w
 }
 
-// Poll has a store polled as soon as a worker is free, also one that Ecwid refuses.
+// Poll has a store polled as soon as a worker is free, and before more is read of its
+// whole shop, also one that Ecwid refuses.
 // While it is being polled it is polled once more. It returns event.ErrNotFound for a
 // store that the Poller was not given, and ErrPaused for one that is paused.
 func (p *Poller) Poll(storeID int64) error { return p.want(storeID, command{poll: true}) }
@@ -104,7 +113,8 @@ func (p *Poller) want(storeID int64, c command) error {
 	return nil
 }
 
-// Pause stops polling a store. A poll that is under way goes on to its end.
+// Pause stops polling a store. A poll that is under way goes on to its end; the reading
+// of a whole shop stops with its present window, and goes on there later.
 func (p *Poller) Pause(storeID int64) error { return p.setPaused(storeID, true) }
 
 // Resume polls a store again, at once.
@@ -115,6 +125,8 @@ func (p *Poller) setPaused(storeID int64, paused bool) error {
 	if err != nil {
 		return err
 	}
+	p.pausing.Lock() // what is shown is what is done, also when two disagree
+	defer p.pausing.Unlock()
 	t.board.pause(paused)
 	p.commands.add(t, command{paused: &paused})
 	return nil

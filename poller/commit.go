@@ -48,11 +48,13 @@ func (t *tracker) commit(ctx context.Context, set *event.ChangeSet, r *report) e
 	if err := t.storage.Commit(ctx, set); err != nil {
 		// Whether the storage holds another cursor now is not known: load it again,
 		// and go on from there.
-		t.cursor, t.pass = nil, nil
+		t.cursor = nil
+		t.dropPass()
 		return fmt.Errorf("committing: %w", err)
 	}
 	cursor := set.Cursor
 	t.cursor = &cursor
+	t.board.move(cursor)
 	r.commits++
 	r.count(set)
 	if len(set.Events) > 0 {

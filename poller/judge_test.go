@@ -53,6 +53,8 @@ func TestJudgeOfAKnownOrder(t *testing.T) {
 	last := snapshotOf(order("v", 0, 10), 3)
 	dead := last
 	dead.Deleted = at(20)
+	purged := dead
+	purged.Raw = nil
 	stampless := snapshotOf(order("v", none, none), 3)
 	for name, c := range map[string]struct {
 		last    event.Snapshot
@@ -79,6 +81,9 @@ func TestJudgeOfAKnownOrder(t *testing.T) {
 		"deleted, listed with a later stamp":    {dead, order("w", 0, 21), false, judgement{verdict: doubtful}},
 		"deleted, and there":                    {dead, order("v", 0, 21), true, judgement{changed, 4, event.OrderCreated, at(21), "0 "}},
 		"deleted, and there as before":          {dead, order("v", 0, 10), true, judgement{changed, 4, event.OrderCreated, at(10), "0 "}},
+		"purged, still listed":                  {purged, order("v", 0, 10), false, judgement{verdict: stale}},
+		"purged, listed with a later stamp":     {purged, order("w", 0, 21), false, judgement{verdict: doubtful}},
+		"purged, and there":                     {purged, order("v", 0, 21), true, judgement{changed, 4, event.OrderCreated, at(21), "0 "}},
 		"deleted, and there with a later birth": {dead, order("v", 30, 40), true, judgement{changed, 4, event.OrderCreated, at(30), "0 "}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -198,6 +203,12 @@ func TestEventIDFollowsFromWhatChanged(t *testing.T) {
 		if (c.got == base) != c.same {
 			t.Errorf("%s: same id is %v", name, c.got == base)
 		}
+	}
+	dead, purged := last, last
+	dead.Deleted, purged.Deleted, purged.Raw = at(10), at(10), nil
+	returned := order("w", 0, 11)
+	if id(judge{certain: true}, returned, dead) != id(judge{certain: true}, returned, purged) {
+		t.Error("the id of a return depends on whether the deleted order was purged")
 	}
 	gone, err := judge{storeID: 1}.vanished(last, at(20))
 	if err != nil {

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -19,7 +20,9 @@ const progressInterval = 5 * time.Second
 // snapshots and read only what differs. Polls go on between its windows.
 type pass struct {
 	*windows
-	sweep   bool
+	sweep bool
+	// asked tells that a person asked for it.
+	asked   bool
 	started time.Time
 	told    time.Time
 	// objects were in the windows that have been read, total are in the shop as far
@@ -54,6 +57,14 @@ type Progress struct {
 	Finished          bool
 }
 
+// dropPass forgets the pass under way, but not that a person asked for it.
+func (t *tracker) dropPass() {
+	if t.pass != nil {
+		t.passWanted = t.passWanted || t.pass.asked
+	}
+	t.pass = nil
+}
+
 // passDue tells whether the whole shop is to be read now, or its reading goes on.
 func (t *tracker) passDue(now time.Time) bool {
 	c := t.cursor
@@ -85,6 +96,7 @@ func (t *tracker) readAll(ctx context.Context, until time.Time, r *report) error
 			return err
 		}
 		t.pass = p
+		t.board.learn(p)
 	}
 	p := t.pass
 	read := t.reconcile
@@ -100,17 +112,22 @@ func (t *tracker) readAll(ctx context.Context, until time.Time, r *report) error
 
 // reconcile compares windows with their snapshots.
 func (t *tracker) reconcile(ctx context.Context, p *pass, until time.Time, r *report) (all bool, err error) {
-	return p.readWindows(until, func() error {
+	all, err = t.readWindows(p, until, func() error {
 		if err := t.reconcileWindow(ctx, p, r); err != nil {
 			return err
 		}
 		t.tell(p, p.objects+p.inside)
 		return nil
 	})
+	if errors.Is(err, errWanted) {
+		return false, nil // the window is read again
+	}
+	return all, err
 }
 
-// readWindows has window after window read. It tells whether all have been.
-func (p *pass) readWindows(until time.Time, read func() error) (all bool, err error) {
+// readWindows has window after window read, until the time is up or a person wants
+// something of the store. It tells whether all have been read.
+func (t *tracker) readWindows(p *pass, until time.Time, read func() error) (all bool, err error) {
 	for {
 		if err := read(); err != nil {
 			return false, fmt.Errorf("reading the orders created from %s to %s: %w", p.from.Format(time.RFC3339), p.to.Format(time.RFC3339), err)
@@ -120,7 +137,7 @@ func (p *pass) readWindows(until time.Time, read func() error) (all bool, err er
 			return true, nil
 		}
 		p.next()
-		if !until.IsZero() && !time.Now().Before(until) {
+		if !until.IsZero() && !time.Now().Before(until) || t.wanted() {
 			return false, nil
 		}
 	}
@@ -128,7 +145,7 @@ func (p *pass) readWindows(until time.Time, read func() error) (all bool, err er
 
 func (t *tracker) newPass(ctx context.Context) (*pass, error) {
 	c := t.cursor
-	p := &pass{sweep: !c.Sweep.Done, started: time.Now(), told: time.Now()}
+	p := &pass{sweep: !c.Sweep.Done, asked: t.passWanted, started: time.Now(), told: time.Now()}
 	var from time.Time
 	if p.sweep {
 		from, p.objects, p.before = c.Sweep.Through, c.Sweep.Objects, c.Sweep.Objects
@@ -139,6 +156,7 @@ func (t *tracker) newPass(ctx context.Context) (*pass, error) {
 		p.total = page.Total
 	}
 	p.windows = newWindows(from, c.ReadTo, t.store.Source.CreatedResolution(), t.maxWindow)
+	t.passWanted = false
 	return p, nil
 }
 
@@ -169,7 +187,7 @@ func (t *tracker) finishPass(ctx context.Context, r *report) error {
 	if err := t.commit(ctx, &event.ChangeSet{Cursor: next}, r); err != nil {
 		return err
 	}
-	t.pass, t.passWanted = nil, false
+	t.pass = nil
 	if p.sweep && t.progress != nil {
 		t.progress(Progress{StoreID: t.store.ID, Done: p.objects, Read: p.objects - p.before, Total: p.objects, Elapsed: time.Since(p.started), Finished: true})
 	}

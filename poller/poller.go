@@ -84,6 +84,7 @@ type Poller struct {
 	trackers      []*tracker
 	byStore       map[int64]*tracker
 	commands      *commands
+	pausing       sync.Mutex
 	pings         chan struct{}
 	maxConcurrent int
 }
@@ -104,6 +105,7 @@ func New(o Options) (*Poller, error) {
 			return nil, fmt.Errorf("store %d: the overlap must not be negative, it is %s", s.ID, s.Overlap)
 		}
 		t := newTracker(s, o)
+		t.wanted = func() bool { return p.commands.has(t) }
 		p.trackers = append(p.trackers, t)
 		p.byStore[s.ID] = t
 	}

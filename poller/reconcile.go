@@ -4,15 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ecwid-events/ecwid-events/event"
 )
 
-// confirmBatch is how many orders are read by themselves before the store may be
-// polled in between.
+// confirmBatch is how many orders are read by themselves at most before they are judged,
+// and the store may be polled in between.
 const confirmBatch = 100
+
+// errWanted ends a window early: a person wants something of the store.
+var errWanted = errors.New("the store is wanted for something else")
 
 // reconcileWindow compares the list of one window with its snapshots. It reads
 // each order that is missing or differs, and each that the list lacks; an order is
@@ -56,9 +58,19 @@ func (t *tracker) readDiffering(ctx context.Context, listed []event.Object, r *r
 			differing = append(differing, o.ID)
 		}
 	}
-	// What is not found was deleted since it was listed.
-	found, _, readErr := t.readEach(ctx, differing, r)
-	return errors.Join(readErr, t.observe(ctx, found, t.cursor.Began, true, r))
+	for len(differing) > 0 {
+		// What is not found was deleted since it was listed.
+		found, _, rest, readErr := t.readEach(ctx, differing, r)
+		if err := errors.Join(readErr, t.observe(ctx, found, t.cursor.Began, true, r)); err != nil {
+			return err
+		}
+		if differing = rest; len(rest) > 0 {
+			if err := t.keepUp(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // differs tells whether a listed order may be another than the one that is known: one
@@ -84,8 +96,8 @@ func (t *tracker) confirmMissing(ctx context.Context, p *pass, listed map[string
 				missing = append(missing, s.ObjectID)
 			}
 		}
-		for ids := range slices.Chunk(missing, confirmBatch) {
-			if err := t.confirmDeleted(ctx, ids, serverTime, r); err != nil {
+		for len(missing) > 0 {
+			if missing, err = t.confirmDeleted(ctx, missing, serverTime, r); err != nil {
 				return err
 			}
 			if err := t.keepUp(ctx); err != nil {
@@ -110,10 +122,13 @@ func (t *tracker) tooFresh(s event.Snapshot, serverTime time.Time) bool {
 }
 
 // keepUp polls when that has come due, so that reading many orders one by one does
-// not hold up what changes meanwhile.
+// not hold up what changes meanwhile, and makes room for what a person wants.
 func (t *tracker) keepUp(ctx context.Context) error {
+	if t.wanted() {
+		return errWanted
+	}
 	now := time.Now()
-	if t.pollDue.IsZero() || now.Before(t.pollDue) {
+	if !t.pollIsDue(now) {
 		return nil
 	}
 	t.pollDue = upcoming(t.store.Schedule, now, t.store.ID)
@@ -126,15 +141,19 @@ func (t *tracker) keepUp(ctx context.Context) error {
 	return nil
 }
 
+func (t *tracker) pollIsDue(now time.Time) bool {
+	return !t.pollDue.IsZero() && !now.Before(t.pollDue)
+}
+
 // confirmDeleted reads orders that were not listed: those that exist are judged,
-// the others were deleted.
-func (t *tracker) confirmDeleted(ctx context.Context, ids []string, at time.Time, r *report) error {
-	alive, gone, readErr := t.readEach(ctx, ids, r)
-	err := t.observe(ctx, alive, t.cursor.Began, true, r)
+// the others were deleted. It returns those that it has not come to.
+func (t *tracker) confirmDeleted(ctx context.Context, ids []string, at time.Time, r *report) (rest []string, err error) {
+	alive, gone, rest, readErr := t.readEach(ctx, ids, r)
+	err = t.observe(ctx, alive, t.cursor.Began, true, r)
 	if err == nil {
 		err = t.takeForDeleted(ctx, gone, at, r)
 	}
-	return errors.Join(readErr, err)
+	return rest, errors.Join(readErr, err)
 }
 
 // takeForDeleted commits the deletion of orders that were not found.
@@ -159,23 +178,27 @@ func (t *tracker) takeForDeleted(ctx context.Context, gone []string, at time.Tim
 
 // readEach reads orders one by one. An order that cannot be read by itself does not
 // keep the others from being read, but a store that answers nothing else either ends
-// it: what was read until then is returned with the error.
-func (t *tracker) readEach(ctx context.Context, ids []string, r *report) (found []event.Object, gone []string, err error) {
-	for _, id := range ids {
+// it: what was read until then is returned with the error. It stops after confirmBatch
+// orders, and when a poll is due or a person wants something, and returns the rest.
+func (t *tracker) readEach(ctx context.Context, ids []string, r *report) (found []event.Object, gone, rest []string, err error) {
+	for i, id := range ids {
+		if i > 0 && (i == confirmBatch || t.pollIsDue(time.Now()) || t.wanted()) {
+			return found, gone, ids[i:], nil
+		}
 		itself, err := t.readItself(ctx, id, r)
 		switch {
 		case errors.Is(err, event.ErrNotFound):
 			gone = append(gone, id)
 		case err != nil:
-			return found, gone, err
+			return found, gone, nil, err
 		case len(itself) == 0:
 			if _, err := t.store.Source.Orders(ctx, event.Query{Limit: 1}); err != nil {
-				return found, gone, fmt.Errorf("asking whether the store answers at all: %w", err)
+				return found, gone, nil, fmt.Errorf("asking whether the store answers at all: %w", err)
 			}
 		}
 		found = append(found, itself...)
 	}
-	return found, gone, nil
+	return found, gone, nil, nil
 }
 
 // readItself reads one order, which does not lag as the list does. It returns

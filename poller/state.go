@@ -88,13 +88,25 @@ func (b *board) pause(paused bool) {
 	b.state.Paused = paused
 }
 
+// learn shows how much there is to read in a sweep that begins.
+func (b *board) learn(p *pass) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state.Total = 0
+	if p.sweep {
+		b.state.Total = p.total
+	}
+}
+
+func (b *board) move(c event.Cursor) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state.Cursor = c
+}
+
 // finish logs a poll that has ended and shows it.
 func (t *tracker) finish(r *report, start, next time.Time, err error) {
-	p := Poll{
-		StoreID: t.store.ID, Time: start, Duration: time.Since(start), Result: result(err), Err: err,
-		Objects: r.objects, Created: r.created, Updated: r.updated, Deleted: r.deleted,
-		Unreadable: r.notObjects, Unsettled: r.unsettled,
-	}
+	p := t.outcome(r, start, err)
 	r.log(t.log, p, next)
 	t.show(p, next)
 	if t.polled != nil {
@@ -102,18 +114,34 @@ func (t *tracker) finish(r *report, start, next time.Time, err error) {
 	}
 }
 
+func (t *tracker) outcome(r *report, start time.Time, err error) Poll {
+	return Poll{
+		StoreID: t.store.ID, Time: start, Duration: time.Since(start), Result: result(err), Err: err,
+		Objects: r.objects, Created: r.created, Updated: r.updated, Deleted: r.deleted,
+		Unreadable: r.notObjects, Unsettled: r.unsettled,
+	}
+}
+
+// show puts a poll on the board. What others have done since it began is not undone: a
+// poll that came between is later, and as good.
 func (t *tracker) show(p Poll, next time.Time) {
 	t.board.mu.Lock()
 	defer t.board.mu.Unlock()
 	s := &t.board.state
-	s.Last, s.Next = p, next
-	switch p.Result {
-	case ResultOK:
-		s.Success, s.Refused = p.Time, ""
-	case ResultRefused:
-		s.Refused, _, _ = strings.Cut(p.Err.Error(), "\n")
-	case ResultNotWhole:
+	s.Next = next
+	if p.Err != nil || !p.Time.Before(s.Last.Time) {
+		s.Last = p
+	}
+	switch {
+	case p.Err == nil:
 		s.Refused = ""
+		if p.Time.After(s.Success) {
+			s.Success = p.Time
+		}
+	case p.Result == ResultRefused:
+		s.Refused, _, _ = strings.Cut(p.Err.Error(), "\n")
+	case isPartial(p.Err):
+		s.Refused = "" // the store answers
 	}
 	if t.cursor != nil {
 		s.Cursor = *t.cursor

@@ -35,7 +35,7 @@ type batch struct {
 
 func (b *batch) add(page event.Page) {
 	b.pages = append(b.pages, page)
-	b.orders += len(page.Objects)
+	b.orders += page.Count
 	for _, o := range page.Objects {
 		b.bytes += len(o.Raw)
 	}
@@ -57,13 +57,13 @@ func (t *tracker) sweep(ctx context.Context, p *pass, until time.Time, r *report
 	})
 	for b := range batches {
 		if err := t.takeBatch(ctx, b, r); err != nil {
-			t.pass = nil // it is ahead of what is committed: begin anew from there
+			t.dropPass() // it is ahead of what is committed: begin anew from there
 			return false, err
 		}
 		t.tell(p, b.done)
 	}
 	if readErr != nil && ctx.Err() != nil {
-		t.pass = nil // the last batch may not have been handed over
+		t.dropPass() // the last batch may not have been handed over
 	}
 	return all, readErr
 }
@@ -83,7 +83,7 @@ func (t *tracker) readSweep(ctx context.Context, p *pass, until time.Time, batch
 		}
 	}
 	err = recovered(func() (err error) {
-		all, err = p.readWindows(until, func() error { return t.readWindow(ctx, p, &b, hand) })
+		all, err = t.readWindows(p, until, func() error { return t.readWindow(ctx, p, &b, hand) })
 		return err
 	})
 	if handErr := hand(); err == nil {

@@ -45,6 +45,9 @@ type tracker struct {
 	// passWanted asks for one whatever the schedule says.
 	passWanted bool
 
+	// wanted tells that a person wants something of the store now, for which a pass
+	// makes room.
+	wanted func() bool
 	// busy tells that a worker has the tracker, and paused that none gets it. Both
 	// belong to the scheduler.
 	busy, paused bool
@@ -60,7 +63,8 @@ func newTracker(s Store, o Options) *tracker {
 		store: s, storage: o.Storage, route: o.Route, committed: o.Committed, progress: o.Progress, polled: o.Polled,
 		log:       o.Logger.With(zap.Int64("store", s.ID)),
 		maxWindow: maxWindow, batchBytes: batchBytes(min(o.MaxConcurrent, len(o.Stores))),
-		board: board{state: State{StoreID: s.ID}},
+		wanted: func() bool { return false },
+		board:  board{state: State{StoreID: s.ID}},
 	}
 }
 
@@ -82,6 +86,7 @@ func (t *tracker) turn(ctx context.Context, toEnd bool) error {
 		if pollErr != nil && !isPartial(pollErr) {
 			return pollErr
 		}
+		t.show(t.outcome(&r, start, pollErr), next)
 		passErr = t.readAll(ctx, until, &r)
 		return errors.Join(pollErr, passErr)
 	})
@@ -103,7 +108,8 @@ func (t *tracker) turn(ctx context.Context, toEnd bool) error {
 func (t *tracker) protected(f func() error) error {
 	err := recovered(f)
 	if errors.Is(err, errPanic) {
-		t.cursor, t.pass = nil, nil
+		t.cursor = nil
+		t.dropPass()
 	}
 	return err
 }

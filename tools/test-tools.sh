@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what make test uses besides Go: gcc for the race detector, Node for a
-# receiver of events, and for the tests of packaging/: systemd-analyze, rpm, busybox
-# and promtool. Where it cannot install, it names what is missing and goes on; with
+# Installs what make test uses besides Go: gcc for the race detector; Node, Python and
+# PHP for receivers of events; Chromium for the dashboard; and for the tests of
+# packaging/: systemd-analyze, rpm, busybox and promtool. Where it cannot install, it names what is missing and goes on; with
 # CI=true that is a failure.
 set -eu
 cd "$(dirname "$0")/.."
@@ -11,6 +11,9 @@ missing() {
 	command -v systemd-analyze >/dev/null || echo systemd
 	command -v node >/dev/null || echo nodejs
 	command -v npm >/dev/null || echo npm
+	command -v python3 >/dev/null || echo python3
+	command -v php >/dev/null || echo php-cli
+	command -v chromium >/dev/null || echo chromium
 	command -v rpm >/dev/null || echo rpm
 	command -v busybox >/dev/null || echo busybox-static
 }
@@ -43,6 +46,7 @@ fi
 
 echo "Missing on this machine:" $packages $(has_promtool || echo promtool) >&2
 echo "Without gcc the tests run without the race detector." >&2
-echo "Without node and npm TestReceiversThatOthersWrote/standard in notify is skipped." >&2
+echo "Without node, npm, python3 and php some tests of notify are skipped: of receivers and of the programs in docs/events.md." >&2
+echo "Without node, npm and chromium TestInBrowser of admin/dashboard is skipped." >&2
 echo "Without systemd, rpm, busybox, promtool or root's rights, tests in packaging/ are skipped." >&2
 [ "${CI:-}" != true ]

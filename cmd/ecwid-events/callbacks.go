@@ -22,7 +22,7 @@ func newCallbacks() *cobra.Command {
 		newCallbackOrder("pause", "Stop delivering to a callback until it is resumed",
 			"Events go on being detected and wait. Running POSTs finish.", "paused", control.Service.PauseCallback),
 		newCallbackOrder("resume", "Deliver to a callback again",
-			"Delivers what waits, oldest first. It also ends the pause that an answer of 410 began.", "resumed", control.Service.ResumeCallback),
+			"What is due is delivered at once, and what was refused before when its next attempt\ncomes. It also ends the pause that an answer of 410 began.", "resumed", control.Service.ResumeCallback),
 	)
 	return cmd
 }

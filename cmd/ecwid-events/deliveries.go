@@ -115,7 +115,8 @@ func newDeliveriesMove() *cobra.Command {
 		Use:   "move FROM TO",
 		Short: "Give what waits for one callback to another",
 		Long: `Give the pending and the dead deliveries of a callback, which need not be
-configured any more, to one that is. Each keeps its body, its attempts and its order.`,
+configured any more, to one that is. Each keeps its body and its attempts, and waits for
+those that it waited for before, whatever the ordering of the other callback.`,
 		Args:              twoArguments("FROM", "TO"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {

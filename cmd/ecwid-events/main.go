@@ -69,7 +69,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newRun(), newOnce(), newCheck(), newDemo(),
 		newStatus(), newStores(), newCallbacks(), newEvents(), newDeliveries(), newReplay(),
-		newImport(), newHealthcheck(), newVersion(),
+		newDB(), newImport(), newHealthcheck(), newVersion(),
 	)
 	return root
 }

@@ -21,7 +21,8 @@ func newReplay() *cobra.Command {
 		Long: `Deliver again: one event, all events that were detected in a range of time, or all
 dead deliveries. Each goes out with the same id and the same body as before, to the
 callbacks that it had been sent to, or to the one that --callback names, which also
-gets what was never sent to it. New events do not wait for replays.`,
+gets what was never sent to it. They take turns with new events; a replay that fails
+holds up none.`,
 		Example: `  ecwid-events replay evt_4f0c…
   ecwid-events replay --dead
   ecwid-events replay --from 2026-11-23T06:00:00Z --to 2026-11-23T07:00:00Z --callback crm`,

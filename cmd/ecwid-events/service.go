@@ -101,7 +101,10 @@ func adminURL(c *config.Config) (string, error) {
 		return "", errors.New("admin.listen leaves its port to the system: give it a port, and restart the daemon")
 	}
 	if addr := net.ParseIP(host); host == "" || addr != nil && addr.IsUnspecified() {
-		host = "localhost"
+		host = "127.0.0.1" // an image without /etc/hosts does not know localhost
+		if addr != nil && addr.To4() == nil {
+			host = "::1"
+		}
 	}
 	return "http://" + net.JoinHostPort(host, port), nil
 }

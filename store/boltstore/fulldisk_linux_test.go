@@ -1,7 +1,9 @@
 package boltstore_test
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/signal"
@@ -9,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/ecwid-events/ecwid-events/store/boltstore"
 )
 
 // limitTest makes a child of TestFullDisk lower its own limit: it holds for a
@@ -54,6 +58,41 @@ func TestFullDisk(t *testing.T) {
 		}
 		fillUp(t, t.TempDir(), nil, func() error { return limit(8 << 20) })
 	})
+}
+
+// A copy that finds no room leaves nothing, and the storage as it was.
+func TestFullDiskWhileCopying(t *testing.T) {
+	t.Parallel()
+	directory, before := t.TempDir(), read(t, storageFile(t, 20))
+	size := fmt.Sprintf("size=%d", len(before)+256<<10)
+	if err := syscall.Mount("tmpfs", directory, "tmpfs", 0, size); err != nil {
+		skip(t, "mounting a small file system needs root: "+err.Error())
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(directory, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	path := filepath.Join(directory, "storage.db")
+	write(t, path, before)
+	if _, _, err := boltstore.Compact(t.Context(), path); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("Compact: %v, want %v", err, syscall.ENOSPC)
+	}
+	db := open(t, path)
+	for name, copyTo := range copying {
+		if _, err := copyTo(db, t.Context(), path+".copy", false); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("%s: %v, want %v", name, err, syscall.ENOSPC)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(before, read(t, path)) {
+		t.Error("the storage has changed")
+	}
+	if files, err := os.ReadDir(directory); err != nil || len(files) != 1 {
+		t.Errorf("%v is left, %v; want the storage alone", files, err)
+	}
 }
 
 // fillUp commits until there is no room, and again when more room was made.

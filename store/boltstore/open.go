@@ -154,6 +154,15 @@ func create(path string) error {
 	if err := errors.Join(db.Update(initialize), db.Close()); err != nil {
 		return fmt.Errorf("creating the storage: %w", err)
 	}
+	if err := moveTo(path, fresh); err != nil {
+		return fmt.Errorf("creating the storage: %w", err)
+	}
+	return nil
+}
+
+// moveTo gives a file that is on disk its name, in the place of what had it, and
+// makes that durable.
+func moveTo(path, fresh string) error {
 	if err := os.Rename(fresh, path); err != nil {
 		return err
 	}
@@ -161,10 +170,7 @@ func create(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(directory.Sync(), directory.Close()); err != nil {
-		return fmt.Errorf("creating the storage: %w", err)
-	}
-	return nil
+	return errors.Join(directory.Sync(), directory.Close())
 }
 
 func initialize(tx *bolt.Tx) error {

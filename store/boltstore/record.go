@@ -60,11 +60,14 @@ func record(open *callbacks, r *event.Result) error {
 	}
 	before := delivery
 	delivery.Attempts++
-	if delivery.FirstAttempt.IsZero() {
-		delivery.FirstAttempt = r.Attempt.Time
+	at := r.Attempt.Time
+	if delivery.FirstAttempt.IsZero() || at.Before(delivery.FirstAttempt) {
+		delivery.FirstAttempt = at
 	}
-	if r.Attempt.Time.After(delivery.LastAttempt) {
-		delivery.LastAttempt = r.Attempt.Time
+	// While it is pending its attempts come one after the other: one that bears an
+	// earlier time was made after the clock was put back.
+	if before.State == event.Pending || at.After(delivery.LastAttempt) {
+		delivery.LastAttempt = at
 	}
 	if err := c.addAttempt(r, delivery.Attempts); err != nil {
 		return err

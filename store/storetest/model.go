@@ -33,7 +33,7 @@ func randomOperations(t *testing.T, s *storage) {
 	}
 	for step := range 400 {
 		m.now = m.now.Add(time.Duration(m.random.IntN(3000)) * time.Millisecond)
-		switch n := m.random.IntN(40); {
+		switch n := m.random.IntN(41); {
 		case n < 14:
 			m.commit()
 		case n < 32:
@@ -48,6 +48,8 @@ func randomOperations(t *testing.T, s *storage) {
 			m.pause()
 		case n < 39:
 			m.prune()
+		case n < 40:
+			m.forget()
 		default:
 			s.reopen()
 		}
@@ -208,6 +210,21 @@ func (m *model) prune() {
 	})
 	m.deliveries = slices.DeleteFunc(m.deliveries, func(d event.Delivery) bool { return m.event(d.EventID) == nil })
 	equal(m.s.t, "removed events", removed, before-len(m.events))
+}
+
+// forget erases one object, which is new when it changes again.
+func (m *model) forget() {
+	shop, id := m.shops[m.random.IntN(len(m.shops))], fmt.Sprint("object", m.random.IntN(4))
+	var want event.Forgotten
+	if shop.versions[id] > 0 {
+		want.Snapshots = 1
+	}
+	delete(shop.versions, id)
+	events, deliveries := len(m.events), len(m.deliveries)
+	m.events = slices.DeleteFunc(m.events, func(e event.Event) bool { return e.Store.ID == shop.id && e.ObjectID == id })
+	m.deliveries = slices.DeleteFunc(m.deliveries, func(d event.Delivery) bool { return m.event(d.EventID) == nil })
+	want.Events, want.Deliveries = events-len(m.events), deliveries-len(m.deliveries)
+	equal(m.s.t, "forgotten", m.s.forget(shop.id, id), want)
 }
 
 func (m *model) event(id string) *event.Event {

@@ -106,6 +106,36 @@ var pruneTests = map[string]func(*testing.T, *storage){
 			t.Errorf("position %d is not behind the removed %d", later.Events[0].Position, last)
 		}
 	},
+	"with the event of a deletion goes the object, and its snapshot stays": func(t *testing.T, s *storage) {
+		shop := newShop(1)
+		s.commit(shop.change(at(1), nil, "gone", "waiting", "back", "alive"))
+		set := shop.change(at(2), onlyA, "gone", "waiting", "back")
+		for i := range set.Events {
+			set.Events[i].Type = event.OrderDeleted
+			set.Snapshots[i].Deleted, set.Snapshots[i].InternalID = at(2), int64(i+1)
+		}
+		s.commit(set)
+		s.record(result(set.Deliveries[0], at(3), event.Delivered, time.Time{}), result(set.Deliveries[2], at(3), event.Delivered, time.Time{}))
+		s.commit(shop.change(at(50), nil, "back"))
+		want := s.snapshots(1, "gone", "waiting", "back", "alive")
+
+		equal(t, "removed", pruneAll(s, event.PruneQuery{DeliveredBefore: at(2), Limit: 1}), 4)
+		equal(t, "snapshots as long as the event is kept", s.snapshots(1, "gone", "waiting", "back", "alive"), want)
+		equal(t, "removed", pruneAll(s, event.PruneQuery{DeliveredBefore: at(10), Limit: 1}), 2)
+		s.reopen()
+		gone := want["gone"]
+		gone.Raw = nil
+		want["gone"] = gone
+		equal(t, "snapshots", s.snapshots(1, "gone", "waiting", "back", "alive"), want)
+		found, err := s.SnapshotsByInternalID(t.Context(), 1, event.Orders, []int64{1})
+		equal(t, "by internal number", found[1], gone)
+		equal(t, "error", err, nil)
+
+		returns := shop.change(at(60), onlyA, "gone")
+		equal(t, "version of what returns", returns.Snapshots[0].Version, gone.Version+1)
+		s.commit(returns)
+		equal(t, "snapshot of what has returned", s.snapshots(1, "gone")["gone"], returns.Snapshots[0])
+	},
 	"a limit that is not positive is refused": func(t *testing.T, s *storage) {
 		if _, _, err := s.Prune(t.Context(), event.PruneQuery{DeliveredBefore: at(1)}); err == nil {
 			t.Error("Prune took a limit of 0, which would go on for ever")

@@ -28,7 +28,7 @@ func Run(t *testing.T, create func(t *testing.T) (open func() store.Backend)) {
 	groups := map[string]map[string]func(*testing.T, *storage){
 		"Commit": commitTests, "Snapshots": snapshotTests, "Deliveries": deliveryTests,
 		"Record": recordTests, "Prune": pruneTests, "Events": eventTests, "Listing": listingTests,
-		"Replay": replayTests, "Move": moveTests, "Drop": dropTests, "Pause": pauseTests, "Whole": wholeTests,
+		"Replay": replayTests, "Move": moveTests, "Drop": dropTests, "Forget": forgetTests, "Pause": pauseTests, "Whole": wholeTests,
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {
