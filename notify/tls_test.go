@@ -40,7 +40,12 @@ func newTrust(t testing.TB) *trust {
 
 func (own *trust) write(t testing.TB, name string, data []byte) string {
 	t.Helper()
-	path := filepath.Join(own.dir, name)
+	// A directory of its own: tests that run at the same time write files of one name.
+	dir, err := os.MkdirTemp(own.dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -143,6 +148,7 @@ func TestTLS(t *testing.T) {
 	askForCertificate := func(s *httptest.Server) {
 		s.TLS.ClientAuth, s.TLS.ClientCAs = tls.RequireAndVerifyClientCert, own.Pool()
 	}
+	stranger := other.client(t, "stranger")
 	old := func(s *httptest.Server) { s.TLS.MinVersion, s.TLS.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }
 	for name, tc := range map[string]struct {
 		host     string
@@ -161,7 +167,7 @@ func TestTLS(t *testing.T) {
 		"no client certificate":                {"127.0.0.1", inAnHour, askForCertificate, own.ca, "certificate"},
 		"a client certificate of nobody": {
 			"127.0.0.1", inAnHour, askForCertificate,
-			notify.TLS{CAFile: own.ca.CAFile, CertFile: other.client(t, "x").CertFile, KeyFile: other.client(t, "x").KeyFile},
+			notify.TLS{CAFile: own.ca.CAFile, CertFile: stranger.CertFile, KeyFile: stranger.KeyFile},
 			"certificate",
 		},
 		"a version that is too old": {"127.0.0.1", inAnHour, old, own.ca, "version"},
