@@ -113,6 +113,13 @@ func (j *journal) Commit(ctx context.Context, set *event.ChangeSet) error {
 	return nil
 }
 
+// told counts the events that were committed.
+func (j *journal) told() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.events)
+}
+
 func openJournal(t testing.TB) *journal {
 	t.Helper()
 	path := filepath.Join(storageDir(t), "db")

@@ -70,7 +70,6 @@ func TestAReconciliationMakesRoomForAPause(t *testing.T) {
 		for _, id := range b.shop.IDs() {
 			b.shop.Edit(id, set("privateAdminNotes", "x"))
 		}
-		b.storage.refuse = nil
 		runWhile(b, func() {
 			b.must(b.poller.Reconcile(testStore))
 			time.Sleep(8 * time.Minute)
@@ -106,9 +105,9 @@ func TestHangingReadsHoldUpNoPoll(t *testing.T) {
 			b.must(b.poller.Reconcile(testStore))
 			time.Sleep(time.Minute)
 			b.shop.Place()
-			before := len(b.storage.events)
+			before := b.storage.told()
 			time.Sleep(20 * time.Minute)
-			if len(b.storage.events) == before {
+			if b.storage.told() == before {
 				t.Error("a new order is not told within 20 minutes, on a schedule of 5")
 			}
 		})
