@@ -18,7 +18,25 @@ import (
 // An ailing storage hangs or fails when it is told to.
 type ailing struct {
 	store.Backend
-	hangs, full atomic.Bool
+	hangs, full, deaf atomic.Bool
+	// afterMove is told of each step of a move; nil: nobody is.
+	afterMove func()
+}
+
+func (a *ailing) Record(ctx context.Context, results []event.Result) error {
+	if a.deaf.Load() {
+		return syscall.ENOSPC
+	}
+	return a.Backend.Record(ctx, results)
+}
+
+// Move takes one delivery a step, as if there were more than a step holds.
+func (a *ailing) Move(ctx context.Context, from, to string, limit int) (int, error) {
+	n, err := a.Backend.Move(ctx, from, to, 1)
+	if a.afterMove != nil {
+		a.afterMove()
+	}
+	return n * limit, err
 }
 
 func (a *ailing) Due(ctx context.Context, q event.DueQuery) ([]event.Delivery, time.Time, error) {
@@ -38,7 +56,14 @@ func (a *ailing) Commit(ctx context.Context, set *event.ChangeSet) error {
 
 func runAiling(t *testing.T) (*site, *App, *ailing) {
 	t.Helper()
-	s, storage := newSite(t), new(ailing)
+	s := newSite(t)
+	a, storage := s.runAiling(t)
+	return s, a, storage
+}
+
+func (s *site) runAiling(t *testing.T) (*App, *ailing) {
+	t.Helper()
+	storage := new(ailing)
 	a, err := New(s.config, Options{Logger: zap.NewNop(), WrapStorage: func(b store.Backend) store.Backend {
 		storage.Backend = b
 		return storage
@@ -62,7 +87,7 @@ func runAiling(t *testing.T) (*site, *App, *ailing) {
 		state, err := a.current.Load().poller.State(1003)
 		return err == nil && state.Cursor.Sweep.Done
 	})
-	return s, a, storage
+	return a, storage
 }
 
 func TestPingNamesWhatHangs(t *testing.T) {

@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"net/http"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,5 +74,40 @@ func TestDrainEndsThoughAllFails(t *testing.T) {
 		b.checkState(t, e, event.Pending, 1)
 		b.drain(t)
 		b.checkState(t, e, event.Pending, 1)
+	})
+}
+
+// What was attempted while the clock was ahead keeps its waits once it is attempted
+// again, however far away the stored time is.
+func TestAClockThatWasAheadEndsNoBackoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, slowlyRetried())
+		poison := b.commit(t, version(someStore, "poison", 1))[0]
+		attempts := 0
+		b.options.Transport = responder(func(r *http.Request) (*http.Response, error) {
+			if r.Header.Get("Webhook-Id") != poison.ID {
+				return answer(200), nil
+			}
+			attempts++
+			return answer(429, "Retry-After", "3600"), nil
+		})
+		tomorrow := time.Now().Add(24 * time.Hour)
+		err := b.storage.Record(t.Context(), []event.Result{{
+			Callback: "default", Position: poison.Position, State: event.Pending, NextAttempt: tomorrow.Add(5 * time.Second),
+			Attempt: event.Attempt{Number: 1, Time: tomorrow, Error: "status"},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, _ := b.start(t)
+		for n := range 60 { // other orders have the store read again and again
+			b.commit(t, version(someStore, strconv.Itoa(n), 1))
+			d.Wake(someStore)
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		if attempts != 1 {
+			t.Errorf("%d attempts in a minute, though the answer said Retry-After: 3600", attempts)
+		}
 	})
 }
