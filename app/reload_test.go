@@ -3,9 +3,13 @@ package app
 import (
 	"context"
 	"net/http"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/ecwid-events/ecwid-events/notify/notifytest"
 )
@@ -116,4 +120,47 @@ func TestAMoveThatBreaksOff(t *testing.T) {
 		t.Fatalf("the move did not break off, it moved %d", n)
 	}
 	s.accepted(t, 2)
+}
+
+// Whoever lists the stores while a reload takes some away sees the one state or the other.
+func TestStoresAreListedDuringAReload(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a := s.open(t, zap.NewNop())
+	more := *s.config
+	more.Stores = slices.Clone(more.Stores)
+	for id := range int64(50) {
+		store := more.Stores[0]
+		store.ID = 5000 + id
+		more.Stores = append(more.Stores, store)
+	}
+	few, err := a.build(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	many, err := a.build(&more)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	var reloads sync.WaitGroup
+	defer reloads.Wait()
+	defer close(ended)
+	reloads.Go(func() {
+		for {
+			select {
+			case <-ended:
+				return
+			default:
+				a.current.Store(many)
+				a.current.Store(few)
+			}
+		}
+	})
+	for range 300 {
+		stores, err := a.Service().Stores(t.Context())
+		if err != nil || len(stores) != 1 && len(stores) != 51 {
+			t.Fatalf("%d stores: %v", len(stores), err)
+		}
+	}
 }
