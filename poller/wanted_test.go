@@ -59,23 +59,37 @@ func TestAPassMakesRoomForCommands(t *testing.T) {
 	})
 }
 
-// A comparison that reads order by order stops for a pause, too, and begins no poll.
+// editUnseen fills the shop, has it known, and edits every order so that a comparison of
+// the whole shop alone sees it. source is how the shop is read from then on.
+func (b *bed) editUnseen(orders int, source func(Source) Source) {
+	b.Helper()
+	b.shop.FillBetween(orders, time.Now().AddDate(-1, 0, 0), time.Now().AddDate(0, 0, -2))
+	b.expect()
+	for _, id := range b.shop.IDs() {
+		b.shop.Edit(id, set("privateAdminNotes", "x"))
+	}
+	time.Sleep(time.Hour) // beyond the overlap
+	cursor := b.cursor()
+	cursor.ReadTo = time.Now().UTC().Truncate(time.Second)
+	b.must(b.storage.Commit(b.Context(), &event.ChangeSet{Cursor: cursor, Base: cursor.Sequence}))
+	b.store.Source = source(b.store.Source)
+	b.restart()
+}
+
+// A comparison that reads order by order stops for a pause, too.
 func TestAReconciliationMakesRoomForAPause(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		b := newBed(t, slowly(time.Minute))
-		for range 120 {
-			b.shop.Place()
-		}
-		b.expect()
-		for _, id := range b.shop.IDs() {
-			b.shop.Edit(id, set("privateAdminNotes", "x"))
-		}
+		b := newBed(t, func(b *bed) { b.store.Schedule = mustSchedule(b, "24h") })
+		b.editUnseen(120, func(s Source) Source { return delayed{s, time.Minute} })
 		runWhile(b, func() {
 			b.must(b.poller.Reconcile(testStore))
-			time.Sleep(8 * time.Minute)
+			time.Sleep(20 * time.Minute)
 			b.must(b.poller.Pause(testStore))
-			time.Sleep(5 * time.Minute)
+			time.Sleep(3 * time.Minute) // for the order under way
 			requests := len(b.server.Requests())
+			if requests < 10 {
+				t.Fatalf("%d requests: the comparison has not begun to read orders", requests)
+			}
 			time.Sleep(4 * time.Hour)
 			if n := len(b.server.Requests()) - requests; n > 0 {
 				t.Errorf("%d requests for a paused store", n)
@@ -88,19 +102,7 @@ func TestAReconciliationMakesRoomForAPause(t *testing.T) {
 func TestHangingReadsHoldUpNoPoll(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := newBed(t)
-		b.shop.FillBetween(50, time.Now().AddDate(-1, 0, 0), time.Now().AddDate(0, 0, -2))
-		b.expect()
-		b.store.Source = hangingReads{b.store.Source}
-		for _, id := range b.shop.IDs() {
-			b.shop.Edit(id, set("privateAdminNotes", "x"))
-		}
-		time.Sleep(time.Hour) // beyond the overlap: the comparison alone sees the edits
-		cursor := b.cursor()
-		cursor.ReadTo = time.Now().UTC().Truncate(time.Second)
-		if err := b.storage.Commit(t.Context(), &event.ChangeSet{Cursor: cursor, Base: cursor.Sequence}); err != nil {
-			t.Fatal(err)
-		}
-		b.restart()
+		b.editUnseen(50, func(s Source) Source { return hangingReads{s} })
 		runWhile(b, func() {
 			b.must(b.poller.Reconcile(testStore))
 			time.Sleep(time.Minute)
