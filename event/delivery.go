@@ -58,6 +58,16 @@ type Delivery struct {
 
 	// Position is that of the event. The backend sets it.
 	Position uint64
+	// Failure is why the last attempt failed; nil when there was none, or it did not.
+	// Lists of what is pending or dead have it: see store.Backend.
+	Failure *Failure
+}
+
+// A Failure is why an attempt failed: fields of Attempt.
+type Failure struct {
+	Time          time.Time
+	Status        int
+	Error, Detail string
 }
 
 // An Attempt is one POST of a delivery.

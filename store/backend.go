@@ -53,6 +53,10 @@ type Backend interface {
 	// (q.From, q.After) when q.After is not empty.
 	SnapshotsCreated(ctx context.Context, storeID int64, resource string, q event.CreatedQuery) ([]event.Snapshot, error)
 
+	// Known returns how many living objects of a store have a snapshot. It costs the
+	// same however many there are.
+	Known(ctx context.Context, storeID int64, resource string) (int, error)
+
 	// Tombstones returns when those objects were deleted of which a tombstone is
 	// held, by internal number.
 	Tombstones(ctx context.Context, storeID int64, resource string, ids []int64) (map[int64]time.Time, error)
@@ -79,6 +83,10 @@ type Backend interface {
 	// Event returns the event with that id, or event.ErrNotFound.
 	Event(ctx context.Context, id string) (event.Event, error)
 
+	// EventAt returns the event at that position, or event.ErrNotFound. It is cheaper
+	// than Event. No other event ever takes the position of one that was removed.
+	EventAt(ctx context.Context, position uint64) (event.Event, error)
+
 	// EventFrom returns the position of a store's first event with that sequence or a
 	// later one, or event.ErrNotFound.
 	EventFrom(ctx context.Context, storeID int64, sequence uint64) (position uint64, err error)
@@ -91,6 +99,10 @@ type Backend interface {
 	// tells that the end is not reached.
 	Events(ctx context.Context, q event.HistoryQuery) (events []event.Event, next uint64, more bool, err error)
 
+	// LastPosition returns the highest position that an event ever had, 0 before the
+	// first one. The event itself may have been removed since.
+	LastPosition(ctx context.Context) (uint64, error)
+
 	// Record makes the results durable together. A result for a delivery that is
 	// not pending any more adds its attempt and changes no state. When there is no
 	// such delivery at all it returns event.ErrNotFound and records none of them.
@@ -100,7 +112,8 @@ type Backend interface {
 	// oldest first, or event.ErrNotFound.
 	Delivery(ctx context.Context, callback, eventID string) (event.Delivery, []event.Attempt, error)
 
-	// Deliveries lists deliveries as Events lists events.
+	// Deliveries lists deliveries as Events lists events, those that are pending or
+	// dead with their Failure.
 	Deliveries(ctx context.Context, q event.DeliveryQuery) (deliveries []event.Delivery, next uint64, more bool, err error)
 
 	// Replay makes deliveries pending again, all of them or none. Each names its

@@ -184,6 +184,38 @@ func delivered(deliveries []event.Delivery) []event.Result {
 	return results
 }
 
+// BenchmarkDeliveries lists a page of what was given up after some attempts, and of
+// what was delivered, of which a list does not say why it failed.
+func BenchmarkDeliveries(b *testing.B) {
+	const page, tries = 1000, 10
+	for _, state := range []event.DeliveryState{event.Dead, event.Delivered} {
+		b.Run(string(state), func(b *testing.B) {
+			db := open(b, filepath.Join(b.TempDir(), "storage.db"))
+			defer closeFile(b, db)
+			set := storetest.Page(rand.New(rand.NewPCG(1, 1)), 1003, 0, 0, page, "default")
+			commit(b, db, set)
+			for n := range tries {
+				results := delivered(set.Deliveries)
+				for i := range results {
+					results[i].Attempt.Status, results[i].Attempt.Error, results[i].Attempt.Detail = 422, "status", "Unprocessable Entity"
+					if results[i].State = event.Pending; n == tries-1 {
+						results[i].State = state
+					}
+				}
+				if err := db.Record(b.Context(), results); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				found, _, _, err := db.Deliveries(b.Context(), event.DeliveryQuery{Callback: "default", State: state, Limit: page})
+				if err != nil || len(found) != page || (found[0].Failure != nil) != (state == event.Dead) {
+					b.Fatalf("%d deliveries, %v", len(found), err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkEvent reads events one by one, as deliveries do.
 func BenchmarkEvent(b *testing.B) {
 	db := open(b, pendingEvents(b, 10_000))

@@ -31,6 +31,8 @@ type DB struct {
 	// broken is why nothing can be written any more: bbolt panicked in the middle
 	// of a write and then again while it rolled back, and holds its own lock.
 	broken atomic.Pointer[error]
+	// copying ends the Stream that is under way; nil: none is.
+	copying atomic.Pointer[context.CancelCauseFunc]
 
 	resident *residency
 }
@@ -90,6 +92,7 @@ func (d *DB) update(ctx context.Context, write func(*bolt.Tx) error) (err error)
 		return *broken
 	}
 	defer d.resident.read(d.bolt, residentStep)
+	defer d.endCopyThatHolds()()
 	var held *bolt.Tx
 	defer func() {
 		if held != nil && held.DB() != nil {

@@ -28,6 +28,7 @@ var (
 	idsBucket        = []byte("ids")
 	internalBucket   = []byte("internal")
 	tombstonesBucket = []byte("tombstones")
+	knownBucket      = []byte("known") // there since the first snapshot that was counted
 
 	pendingBucket   = []byte("pending")
 	queueBucket     = []byte("queue")
@@ -46,6 +47,7 @@ const risingFill = 1
 // objects are the buckets of one resource, of all stores.
 type objects struct {
 	snapshots, ids, internal, tombstones *bolt.Bucket
+	known                                lateBucket
 }
 
 // openObjects returns the buckets of a resource, nil when nothing has been
@@ -57,7 +59,7 @@ func openObjects(tx *bolt.Tx, resource string) (*objects, error) {
 	}
 	o := &objects{
 		snapshots: b.Bucket(snapshotsBucket), ids: b.Bucket(idsBucket),
-		internal: b.Bucket(internalBucket), tombstones: b.Bucket(tombstonesBucket),
+		internal: b.Bucket(internalBucket), tombstones: b.Bucket(tombstonesBucket), known: lateBucket{b, knownBucket},
 	}
 	if o.snapshots == nil || o.ids == nil || o.internal == nil || o.tombstones == nil {
 		return nil, fmt.Errorf("%w: resource %q lacks a bucket", store.ErrCorrupt, resource)
@@ -98,6 +100,9 @@ type callback struct {
 	bucket                                           *bolt.Bucket
 	pending, queue, ready, delivered, dead, attempts *bolt.Bucket
 	counts, saved                                    counts
+	// Each looks into one bucket for as long as the transaction lasts: to look there
+	// otherwise takes memory each time.
+	inPending, inQueue, inReady *bolt.Cursor
 }
 
 type counts struct{ pending, dead uint64 }
@@ -122,6 +127,7 @@ func openCallback(tx *bolt.Tx, name string) (*callback, error) {
 	for _, rising := range []*bolt.Bucket{c.pending, c.delivered, c.dead, c.attempts} {
 		rising.FillPercent = risingFill
 	}
+	c.inPending, c.inQueue, c.inReady = c.pending.Cursor(), c.queue.Cursor(), c.ready.Cursor()
 	return c, nil
 }
 

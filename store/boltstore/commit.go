@@ -201,9 +201,9 @@ func (c *commit) writeObjects(tx *bolt.Tx) error {
 	if err != nil {
 		return err
 	}
-	for i := range set.Snapshots {
-		if err := o.put(set.Cursor.StoreID, &set.Snapshots[i], c.snapshots[i]); err != nil {
-			return fmt.Errorf("writing the snapshot of object %q: %w", set.Snapshots[i].ObjectID, err)
+	if len(set.Snapshots) > 0 {
+		if err := o.counting(set.Cursor.StoreID, func() (int, error) { return c.writeSnapshots(o) }); err != nil {
+			return err
 		}
 	}
 	for _, tombstone := range set.Tombstones {
@@ -222,6 +222,26 @@ func (c *commit) writeObjects(tx *bolt.Tx) error {
 		}
 	}
 	return nil
+}
+
+// writeSnapshots returns by how many more objects live then.
+func (c *commit) writeSnapshots(o *objects) (more int, err error) {
+	for i := range c.set.Snapshots {
+		s := &c.set.Snapshots[i]
+		lived, err := o.put(c.set.Cursor.StoreID, s, c.snapshots[i])
+		if err != nil {
+			return 0, fmt.Errorf("writing the snapshot of object %q: %w", s.ObjectID, err)
+		}
+		more += one(s.Deleted.IsZero()) - one(lived)
+	}
+	return more, nil
+}
+
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // expiredTombstones returns the keys of the tombstones that a set drops. A store

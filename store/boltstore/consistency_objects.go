@@ -17,6 +17,11 @@ func (c *checking) resource(name []byte) error {
 	if err := c.each(o.snapshots, func(key, record []byte) { c.snapshot(o, key, record) }); err != nil {
 		return err
 	}
+	if known := o.known.parent.Bucket(knownBucket); known != nil {
+		if err := c.each(known, func(key, value []byte) { c.known(o, key, value) }); err != nil {
+			return err
+		}
+	}
 	if err := c.each(o.ids, func(key, stamp []byte) { c.id(o, key, stamp) }); err != nil {
 		return err
 	}
@@ -47,6 +52,18 @@ func (c *checking) snapshot(o *objects, key, record []byte) {
 	}
 	if s.InternalID != 0 && o.internal.Get(internalKey(storeID, s.InternalID)) == nil {
 		c.fault("the snapshot of object %q of store %d is not found by its internal number %d", s.ObjectID, storeID, s.InternalID)
+	}
+}
+
+func (c *checking) known(o *objects, key, value []byte) {
+	if len(key) != storeSize || len(value) != positionSize {
+		c.fault("the number of objects at %x has %d bytes", key, len(value))
+		return
+	}
+	storeID := int64(binary.BigEndian.Uint64(key)) //nolint:gosec // what storeKey made
+	living, err := o.countLiving(storeID)
+	if counted := binary.BigEndian.Uint64(value); err == nil && counted != uint64(living) { //nolint:gosec // never negative
+		c.fault("store %d has %d objects that live, and %d are counted", storeID, living, counted)
 	}
 }
 

@@ -107,14 +107,16 @@ func TestCheckFindsWhatContradicts(t *testing.T) {
 		"a number without a snapshot": {"objects/orders/internal", func(b *bolt.Bucket, key, _ []byte) error {
 			return b.Put(key, []byte("nowhere"))
 		}, "leads to no snapshot"},
-		"a number of another snapshot": {"objects/orders/internal", swap, "leads to object"},
-		"a tombstone without a time":   {"objects/orders/tombstones", cut, "the tombstone at"},
-		"an event with a wrong byte":   {"events", flip, "the event at"},
-		"an event that is missing":     {"events", remove, "leads to no event"},
-		"an event without an id":       {"event_ids", remove, "is not found by its id"},
-		"an id without an event":       {"event_ids", add, "leads to event"},
-		"an event without a sequence":  {"sequences", remove, "is not found by its store 1003 and its sequence"},
-		"sequences that change places": {"sequences", swap, "does not fit behind"},
+		"a number of another snapshot":     {"objects/orders/internal", swap, "leads to object"},
+		"objects that are counted wrongly": {"objects/orders/known", flip, "objects that live, and"},
+		"a number of objects that is cut":  {"objects/orders/known", cut, "the number of objects at"},
+		"a tombstone without a time":       {"objects/orders/tombstones", cut, "the tombstone at"},
+		"an event with a wrong byte":       {"events", flip, "the event at"},
+		"an event that is missing":         {"events", remove, "leads to no event"},
+		"an event without an id":           {"event_ids", remove, "is not found by its id"},
+		"an id without an event":           {"event_ids", add, "leads to event"},
+		"an event without a sequence":      {"sequences", remove, "is not found by its store 1003 and its sequence"},
+		"sequences that change places":     {"sequences", swap, "does not fit behind"},
 		"a sequence without an event": {"sequences", func(b *bolt.Bucket, key, _ []byte) error {
 			return b.Put(key, binary.BigEndian.AppendUint64(nil, 99))
 		}, "leads to no event"},

@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,16 +29,44 @@ const (
 // It returns an error that is fs.ErrExist when there is a file at path, unless it is
 // to be replaced, and store.ErrCorrupt when the copy has faults.
 func (d *DB) Backup(ctx context.Context, path string, replace bool) (Summary, error) {
-	sum, err := d.writeTo(ctx, path, replace, d.copyPages)
+	return Receive(ctx, d.file.Name(), path, replace, func(ctx context.Context, to io.Writer) error {
+		return d.Stream(ctx, func(int64) io.Writer { return to })
+	})
+}
+
+// Receive is Backup of the storage at own, which another process has open: fetch
+// writes what the Stream of that process writes, all of it or an error.
+func Receive(ctx context.Context, own, path string, replace bool, fetch func(context.Context, io.Writer) error) (Summary, error) {
+	sum, err := writeTo(ctx, own, path, replace, fetched(fetch))
 	if err != nil {
 		return Summary{}, fmt.Errorf("backing up the storage to %s: %w", path, err)
 	}
 	return sum, nil
 }
 
+// CheckReceived is Check of a storage that another process has open, by a copy that
+// is made at path as in Receive, and is gone when it returns. There must be room for
+// it.
+func CheckReceived(
+	ctx context.Context, path string, fetch func(context.Context, io.Writer) error, fault func(string), progress func(Summary),
+) (Summary, error) {
+	err := removeIfThere(path)
+	if err == nil {
+		err = fetched(fetch)(ctx, path)
+	}
+	var sum Summary
+	if err == nil {
+		sum, err = checkCopy(ctx, path, fault, progress)
+	}
+	if err = errors.Join(err, removeIfThere(path)); err != nil {
+		return Summary{}, fmt.Errorf("checking a copy of the storage at %s: %w", path, err)
+	}
+	return sum, nil
+}
+
 // CompactTo is Backup that leaves behind what is free in the file.
 func (d *DB) CompactTo(ctx context.Context, path string, replace bool) (Summary, error) {
-	sum, err := d.writeTo(ctx, path, replace, d.copyRecords)
+	sum, err := writeTo(ctx, d.file.Name(), path, replace, d.copyRecords)
 	if err != nil {
 		return Summary{}, fmt.Errorf("writing a compact copy of the storage to %s: %w", path, err)
 	}
@@ -86,16 +115,17 @@ func (d *DB) compact(ctx context.Context, path string) (before int64, after Summ
 	return old.Size(), after, nil
 }
 
-// writeTo makes a file at path of what write writes.
-func (d *DB) writeTo(
-	ctx context.Context, path string, replace bool, write func(ctx context.Context, path string) error,
+// writeTo makes a file at path of what write writes, which is a copy of the storage
+// at own.
+func writeTo(
+	ctx context.Context, own, path string, replace bool, write func(ctx context.Context, path string) error,
 ) (Summary, error) {
 	found, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return Summary{}, err
-	case d.isOwn(found):
+	case isSame(own, found):
 		return Summary{}, errors.New("that is the storage itself: name another file")
 	case !found.Mode().IsRegular():
 		return Summary{}, errors.New("that is not a regular file: name another one")
@@ -113,9 +143,9 @@ func (d *DB) writeTo(
 	return sum, nil
 }
 
-func (d *DB) isOwn(found os.FileInfo) bool {
-	own, err := d.file.Stat()
-	return err == nil && os.SameFile(own, found)
+func isSame(path string, found os.FileInfo) bool {
+	there, err := os.Stat(path)
+	return err == nil && os.SameFile(there, found)
 }
 
 // makeCopy makes a whole storage at path of what write writes, in the place of what
@@ -124,8 +154,12 @@ func makeCopy(ctx context.Context, path string, write func(ctx context.Context, 
 	if err := removeIfThere(path); err != nil {
 		return Summary{}, err
 	}
+	first := ""
 	if err = write(ctx, path); err == nil {
-		sum, err = checkCopy(ctx, path)
+		sum, err = checkCopy(ctx, path, func(fault string) { first = cmp.Or(first, fault) }, nil)
+	}
+	if err == nil && sum.Faults > 0 {
+		err = fmt.Errorf("%w: the copy has %d faults, the first: %s", store.ErrCorrupt, sum.Faults, first)
 	}
 	if err != nil {
 		return Summary{}, errors.Join(err, removeIfThere(path))
@@ -140,47 +174,27 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-func checkCopy(ctx context.Context, path string) (Summary, error) {
+func checkCopy(ctx context.Context, path string, fault func(string), progress func(Summary)) (Summary, error) {
 	db, err := Open(path, Options{ReadOnly: true})
 	if err != nil {
 		return Summary{}, err
 	}
-	first := ""
-	sum, err := db.Check(ctx, func(fault string) {
-		if first == "" {
-			first = fault
-		}
-	}, nil)
-	if err == nil && sum.Faults > 0 {
-		err = fmt.Errorf("%w: the copy has %d faults, the first: %s", store.ErrCorrupt, sum.Faults, first)
-	}
+	sum, err := db.Check(ctx, fault, progress)
 	return sum, errors.Join(err, db.Close())
 }
 
-// copyPages writes the file as it is in one transaction.
-func (d *DB) copyPages(ctx context.Context, path string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode) //nolint:gosec // the operator names the path
-	if err != nil {
-		return err
+// fetched returns what makes a file, which is on disk then, of what fetch writes.
+func fetched(fetch func(context.Context, io.Writer) error) func(ctx context.Context, path string) error {
+	return func(ctx context.Context, path string) error {
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode) //nolint:gosec // the operator names the path
+		if err != nil {
+			return err
+		}
+		if err = fetch(ctx, file); err == nil {
+			err = file.Sync()
+		}
+		return errors.Join(err, file.Close())
 	}
-	err = d.view(ctx, func(tx *bolt.Tx) error {
-		_, err := tx.WriteTo(interruptible{ctx, file})
-		return err
-	})
-	return errors.Join(err, file.Sync(), file.Close())
-}
-
-// An interruptible writer stops with its context.
-type interruptible struct {
-	ctx context.Context
-	to  io.Writer
-}
-
-func (w interruptible) Write(p []byte) (int, error) {
-	if err := w.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return w.to.Write(p)
 }
 
 // copyRecords writes every record of one transaction to a new file.

@@ -49,6 +49,9 @@ func ask(t *testing.T, db *boltstore.DB, sets []*event.ChangeSet) (a answers, er
 			found, err := db.Event(ctx, e.ID)
 			keep(err)
 			a.Events = append(a.Events, found)
+			found, err = db.EventAt(ctx, uint64(len(ids))) // they were committed in this order
+			keep(err)
+			a.Events = append(a.Events, found)
 			_, _, err = db.Delivery(ctx, "default", e.ID)
 			keep(err)
 		}

@@ -55,7 +55,7 @@ func (d *DB) Due(ctx context.Context, q event.DueQuery) (due []event.Delivery, n
 
 func (c *callback) due(q event.DueQuery) (due []event.Delivery, next time.Time, err error) {
 	prefix := storeKey(q.StoreID)
-	cursor := c.ready.Cursor()
+	cursor := c.inReady
 	for key, _ := cursor.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = cursor.Next() {
 		from, position, ok := parseReadyKey(key)
 		if !ok {
@@ -131,6 +131,9 @@ func (d *DB) Deliveries(
 				return position, 0, err
 			}
 			delivery.Position = position
+			if delivery.Failure, err = c.failure(&delivery); err != nil {
+				return position, 0, err
+			}
 			deliveries = append(deliveries, delivery)
 			return position, len(record), nil
 		})
@@ -191,8 +194,14 @@ func (d *DB) viewCallback(ctx context.Context, name string, read func(*bolt.Tx, 
 // readDelivery returns the delivery of the event at a position from the bucket of
 // a state. It is event.ErrNotFound when the bucket does not hold it.
 func readDelivery(b *bolt.Bucket, position uint64) (event.Delivery, error) {
-	record := b.Get(number(position))
-	if record == nil {
+	return deliveryAt(b.Cursor(), position)
+}
+
+// deliveryAt is readDelivery where a cursor looks.
+func deliveryAt(in *bolt.Cursor, position uint64) (event.Delivery, error) {
+	key := number(position)
+	found, record := in.Seek(key)
+	if !bytes.Equal(found, key) {
 		return event.Delivery{}, event.ErrNotFound
 	}
 	delivery, err := encoding.DecodeDelivery(record)
@@ -202,7 +211,7 @@ func readDelivery(b *bolt.Bucket, position uint64) (event.Delivery, error) {
 
 // waiting returns a pending delivery that an index names.
 func (c *callback) waiting(position uint64) (event.Delivery, error) {
-	delivery, err := readDelivery(c.pending, position)
+	delivery, err := deliveryAt(c.inPending, position)
 	if errors.Is(err, event.ErrNotFound) {
 		return event.Delivery{}, fmt.Errorf("%w: an index names a delivery that is not pending", store.ErrCorrupt)
 	}
@@ -211,7 +220,11 @@ func (c *callback) waiting(position uint64) (event.Delivery, error) {
 
 // find returns a delivery and the bucket that holds it, or event.ErrNotFound.
 func (c *callback) find(position uint64) (event.Delivery, *bolt.Bucket, error) {
-	for _, b := range []*bolt.Bucket{c.pending, c.delivered, c.dead} {
+	delivery, err := deliveryAt(c.inPending, position)
+	if !errors.Is(err, event.ErrNotFound) {
+		return delivery, c.pending, err
+	}
+	for _, b := range []*bolt.Bucket{c.delivered, c.dead} {
 		delivery, err := readDelivery(b, position)
 		if !errors.Is(err, event.ErrNotFound) {
 			return delivery, b, err
@@ -244,6 +257,23 @@ func (c *callback) putSettled(d *event.Delivery) error {
 		c.counts.dead++
 	}
 	return holder.Put(number(d.Position), encoding.EncodeDelivery(d))
+}
+
+// failure returns why the last attempt of a delivery that is not delivered failed; nil
+// when there was none, or it did not.
+func (c *callback) failure(d *event.Delivery) (*event.Failure, error) {
+	if d.State == event.Delivered || d.Attempts == 0 {
+		return nil, nil //nolint:nilnil // no failure is no error
+	}
+	record := c.attempts.Get(attemptKey(d.Position, d.Attempts))
+	if record == nil {
+		return nil, fmt.Errorf("%w: the last attempt of a delivery is missing", store.ErrCorrupt)
+	}
+	a, err := encoding.DecodeAttemptHeader(record)
+	if err != nil || a.Error == "" {
+		return nil, err
+	}
+	return &event.Failure{Time: a.Time, Status: a.Status, Error: a.Error, Detail: a.Detail}, nil
 }
 
 func (c *callback) readAttempts(position uint64) ([]event.Attempt, error) {

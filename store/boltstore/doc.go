@@ -19,6 +19,7 @@
 //	  ids                   store | id                      created stamp
 //	  internal              store | internal number         created stamp | id
 //	  tombstones            store | internal number         instant of the deletion
+//	  known                 store                           snapshots of living objects: 8 bytes
 //	events                  position                        event
 //	event_ids               event id                        position
 //	sequences               store | sequence                position
@@ -44,8 +45,9 @@
 // attempted is found without passing those that wait. An ordering key is written
 // with its length in front.
 //
-// The bucket pauses is there since the first pause. A file that an earlier version
-// wrote has none, and is used as it is.
+// The bucket pauses is there since the first pause, and known since the first snapshot.
+// A file that an earlier version wrote has none, and is used as it is: snapshots that
+// nobody has counted are counted when that is first asked for or changes.
 //
 // # Memory
 //

@@ -21,15 +21,37 @@ func (d *DB) Event(ctx context.Context, id string) (event.Event, error) {
 		if err != nil {
 			return 0, err
 		}
-		record := tx.Bucket(eventsBucket).Get(number(position))
-		found, err = encoding.DecodeEvent(record)
-		found.Position = position
-		return len(record), err
+		found, size, err = eventAt(tx, position)
+		return size, err
 	})
 	if err != nil {
 		return event.Event{}, fmt.Errorf("reading event %s: %w", id, err)
 	}
 	return found, nil
+}
+
+// EventAt implements store.Backend.
+func (d *DB) EventAt(ctx context.Context, position uint64) (event.Event, error) {
+	var found event.Event
+	err := d.glance(ctx, func(tx *bolt.Tx) (size int, err error) {
+		found, size, err = eventAt(tx, position)
+		if size == 0 {
+			return 0, event.ErrNotFound
+		}
+		return size, err
+	})
+	if err != nil {
+		return event.Event{}, fmt.Errorf("reading the event at position %d: %w", position, err)
+	}
+	return found, nil
+}
+
+// eventAt returns an event with the size of its record, which is 0 where there is none.
+func eventAt(tx *bolt.Tx, position uint64) (found event.Event, size int, err error) {
+	record := tx.Bucket(eventsBucket).Get(number(position))
+	found, err = encoding.DecodeEvent(record)
+	found.Position = position
+	return found, len(record), err
 }
 
 func eventPosition(tx *bolt.Tx, id string) (uint64, error) {
@@ -60,6 +82,18 @@ func (d *DB) EventFrom(ctx context.Context, storeID int64, sequence uint64) (pos
 	})
 	if err != nil {
 		return 0, fmt.Errorf("reading event %d of store %d: %w", sequence, storeID, err)
+	}
+	return position, nil
+}
+
+// LastPosition implements store.Backend.
+func (d *DB) LastPosition(ctx context.Context) (position uint64, err error) {
+	err = d.view(ctx, func(tx *bolt.Tx) error {
+		position = tx.Bucket(eventsBucket).Sequence()
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("reading the last position: %w", err)
 	}
 	return position, nil
 }

@@ -156,5 +156,7 @@ func (f *forgetting) eraseSnapshot(tx *bolt.Tx) error {
 		}
 	}
 	f.erased.Snapshots = 1
-	return errors.Join(o.ids.Delete(id), o.snapshots.Delete(key))
+	return o.counting(f.storeID, func() (more int, err error) {
+		return -one(snapshot.Deleted.IsZero()), errors.Join(o.ids.Delete(id), o.snapshots.Delete(key))
+	})
 }

@@ -73,7 +73,8 @@ func queueKey(d *event.Delivery) []byte {
 }
 
 func readyKey(d *event.Delivery) []byte {
-	return appendNumber(appendInstant(storeKey(d.StoreID), d.NextAttempt), d.Position)
+	key := appendNumber(make([]byte, 0, storeSize+instantSize+positionSize), uint64(d.StoreID)) //nolint:gosec // the same 64 bits, as a name
+	return appendNumber(appendInstant(key, d.NextAttempt), d.Position)
 }
 
 // parseReadyKey reads what readyKey wrote.
@@ -85,7 +86,8 @@ func parseReadyKey(key []byte) (due time.Time, position []byte, ok bool) {
 }
 
 func attemptKey(position uint64, n int) []byte {
-	return binary.BigEndian.AppendUint32(number(position), uint32(min(n, math.MaxUint32))) //nolint:gosec // a count
+	key := appendNumber(make([]byte, 0, positionSize+4), position)
+	return binary.BigEndian.AppendUint32(key, uint32(min(n, math.MaxUint32))) //nolint:gosec // a count
 }
 
 // after returns the first key behind all that begin with prefix, nil when there
@@ -102,14 +104,25 @@ func after(prefix []byte) []byte {
 }
 
 // has tells whether a bucket holds a key. Get cannot tell for an empty value.
-func has(b *bolt.Bucket, key []byte) bool {
-	found, _ := b.Cursor().Seek(key)
+func has(b *bolt.Bucket, key []byte) bool { return seek(b.Cursor(), key) }
+
+// seek moves a cursor to a key, and tells whether it is there.
+func seek(in *bolt.Cursor, key []byte) bool {
+	found, _ := in.Seek(key)
 	return bytes.Equal(found, key)
 }
 
+// remove deletes a key where a cursor looks, if it is there.
+func remove(in *bolt.Cursor, key []byte) error {
+	if !seek(in, key) {
+		return nil
+	}
+	return in.Delete()
+}
+
 // first returns the first key that begins with prefix, nil when there is none.
-func first(b *bolt.Bucket, prefix []byte) []byte {
-	key, _ := b.Cursor().Seek(prefix)
+func first(in *bolt.Cursor, prefix []byte) []byte {
+	key, _ := in.Seek(prefix)
 	if !bytes.HasPrefix(key, prefix) {
 		return nil
 	}

@@ -123,3 +123,31 @@ func TestOldFileIsWrittenTo(t *testing.T) {
 		t.Errorf("backlog: %+v, %v", got, err)
 	}
 }
+
+// What an earlier version has not counted is counted.
+func TestObjectsOfAnOldFileAreKnown(t *testing.T) {
+	t.Parallel()
+	path, set := oldFile(t)
+	db, err := boltstore.Open(path, boltstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	next := storetest.Page(rand.New(rand.NewPCG(2, 2)), 1003, set.Cursor.Sequence, 4, 3, "default")
+	next.Snapshots[0].Deleted = next.Snapshots[0].Created
+	for _, want := range []int{4, 6} {
+		known, err := db.Known(t.Context(), 1003, event.Orders)
+		if known != want || err != nil {
+			t.Errorf("%d objects are known, %v, want %d", known, err, want)
+		}
+		if want == 4 {
+			if err := db.Commit(t.Context(), next); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

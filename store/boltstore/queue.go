@@ -1,7 +1,6 @@
 package boltstore
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"github.com/ecwid-events/ecwid-events/event"
@@ -32,7 +31,7 @@ func (c *callback) enqueue(d *event.Delivery) error {
 		if err != nil {
 			return err
 		}
-		if err := c.ready.Delete(readyKey(&waits)); err != nil {
+		if err := remove(c.inReady, readyKey(&waits)); err != nil {
 			return err
 		}
 	}
@@ -42,7 +41,7 @@ func (c *callback) enqueue(d *event.Delivery) error {
 // oldest returns the position of the oldest pending delivery of an ordering key,
 // 0 when there is none.
 func (c *callback) oldest(orderingKey string) uint64 {
-	return queuePosition(first(c.queue, queuePrefix(orderingKey)))
+	return queuePosition(first(c.inQueue, queuePrefix(orderingKey)))
 }
 
 // queuePosition returns the position in a key of the bucket queue, 0 of no key.
@@ -58,10 +57,10 @@ func (c *callback) retry(before, d *event.Delivery) error {
 	if err := c.pending.Put(number(d.Position), encoding.EncodeDelivery(d)); err != nil {
 		return err
 	}
-	if !has(c.ready, readyKey(before)) {
+	if !seek(c.inReady, readyKey(before)) {
 		return nil // an older one of its ordering key is pending
 	}
-	if err := c.ready.Delete(readyKey(before)); err != nil {
+	if err := c.inReady.Delete(); err != nil {
 		return err
 	}
 	return c.ready.Put(readyKey(d), []byte{})
@@ -71,28 +70,20 @@ func (c *callback) retry(before, d *event.Delivery) error {
 // lets the next one of its ordering key come forward.
 func (c *callback) withdraw(d *event.Delivery) error {
 	c.counts.pending--
-	if err := c.pending.Delete(number(d.Position)); err != nil {
+	if err := remove(c.inPending, number(d.Position)); err != nil {
 		return err
 	}
-	prefix := queuePrefix(d.OrderingKey)
-	cursor := c.queue.Cursor()
-	key, _ := cursor.Seek(prefix)
-	next := uint64(0)
-	isOldest := bytes.HasPrefix(key, prefix) && queuePosition(key) == d.Position
-	if isOldest {
-		if key, _ = cursor.Next(); bytes.HasPrefix(key, prefix) {
-			next = queuePosition(key)
-		}
-	}
-	if err := c.queue.Delete(appendNumber(prefix, d.Position)); err != nil {
+	isOldest := c.oldest(d.OrderingKey) == d.Position
+	if err := remove(c.inQueue, queueKey(d)); err != nil {
 		return err
 	}
 	if !isOldest {
 		return nil
 	}
-	if err := c.ready.Delete(readyKey(d)); err != nil {
+	if err := remove(c.inReady, readyKey(d)); err != nil {
 		return err
 	}
+	next := c.oldest(d.OrderingKey)
 	if next == 0 {
 		return nil
 	}

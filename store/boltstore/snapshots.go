@@ -164,49 +164,51 @@ func (o *objects) snapshot(key []byte) (event.Snapshot, error) {
 	return snapshot, nil
 }
 
-// put replaces the snapshot of an object. An object that only changes has its
-// index entries already: they are not touched, so that a change costs about the
-// same however many objects there are.
-func (o *objects) put(storeID int64, s *event.Snapshot, record []byte) error {
+// put replaces the snapshot of an object, and tells whether the old one was of a living
+// object. One that only changes has its index entries already: they are not touched, so
+// that a change costs about the same however many objects there are.
+func (o *objects) put(storeID int64, s *event.Snapshot, record []byte) (lived bool, err error) {
 	key := snapshotKey(storeID, s.Created, s.ObjectID)
-	indexed, err := o.unlink(storeID, s, key)
+	indexed, lived, err := o.unlink(storeID, s, key)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !indexed {
 		if err := o.ids.Put(idKey(storeID, s.ObjectID), key[storeSize:storeSize+stampSize]); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if !indexed && s.InternalID != 0 {
 		if err := o.internal.Put(internalKey(storeID, s.InternalID), key[storeSize:]); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return o.snapshots.Put(key, record)
+	return lived, o.snapshots.Put(key, record)
 }
 
 // unlink removes what an object's new snapshot at key will not replace: the old
 // one under another creation stamp, the entry of another internal number. It
-// tells whether the index entries that are left are those of the new one.
-func (o *objects) unlink(storeID int64, s *event.Snapshot, key []byte) (indexed bool, err error) {
+// tells whether the index entries that are left are those of the new one, and whether
+// the old one was of a living object.
+func (o *objects) unlink(storeID int64, s *event.Snapshot, key []byte) (indexed, lived bool, err error) {
 	stamp := o.ids.Get(idKey(storeID, s.ObjectID))
 	if stamp == nil {
-		return false, nil
+		return false, false, nil
 	}
 	before := bytes.Join([][]byte{storeKey(storeID), stamp, []byte(s.ObjectID)}, nil)
 	old, err := encoding.DecodeSnapshotHeader(o.snapshots.Get(before))
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
+	lived = old.Deleted.IsZero()
 	if old.InternalID == s.InternalID && bytes.Equal(before, key) {
-		return true, nil
+		return true, lived, nil
 	}
 	internal := internalKey(storeID, old.InternalID)
 	if old.InternalID != s.InternalID && bytes.Equal(o.internal.Get(internal), before[storeSize:]) {
 		if err := o.internal.Delete(internal); err != nil {
-			return false, err
+			return false, false, err
 		}
 	}
-	return false, o.snapshots.Delete(before)
+	return false, lived, o.snapshots.Delete(before)
 }

@@ -78,9 +78,27 @@ func EncodeAttempt(a *event.Attempt) ([]byte, error) {
 
 // DecodeAttempt reads the record of an attempt.
 func DecodeAttempt(record []byte) (event.Attempt, error) {
+	a, r, err := attemptFields(record)
+	if err != nil {
+		return event.Attempt{}, err
+	}
+	if a.Response, err = r.decompress(); err != nil {
+		return event.Attempt{}, fmt.Errorf("attempt: %w", err)
+	}
+	return a, nil
+}
+
+// DecodeAttemptHeader is DecodeAttempt without Response, and without decompressing
+// anything.
+func DecodeAttemptHeader(record []byte) (event.Attempt, error) {
+	a, _, err := attemptFields(record)
+	return a, err
+}
+
+func attemptFields(record []byte) (event.Attempt, *reader, error) {
 	_, r, err := unseal(record, attemptVersion)
 	if err != nil {
-		return event.Attempt{}, fmt.Errorf("attempt: %w", err)
+		return event.Attempt{}, nil, fmt.Errorf("attempt: %w", err)
 	}
 	a := event.Attempt{
 		Number:   int(r.varint()),
@@ -92,12 +110,9 @@ func DecodeAttempt(record []byte) (event.Attempt, error) {
 		Manual:   r.bool(),
 	}
 	if r.broken {
-		return event.Attempt{}, r.finish("attempt")
+		return event.Attempt{}, nil, r.finish("attempt")
 	}
-	if a.Response, err = r.decompress(); err != nil {
-		return event.Attempt{}, fmt.Errorf("attempt: %w", err)
-	}
-	return a, nil
+	return a, r, nil
 }
 
 // EncodePause returns the record of a pause.

@@ -171,6 +171,11 @@ func TestHeaders(t *testing.T) {
 	if got, err := encoding.DecodeSnapshotHeader(samples["snapshot"].record); err != nil || !cmp.Equal(got, wantSnapshot) {
 		t.Errorf("snapshot: %v\n%s", err, cmp.Diff(wantSnapshot, got))
 	}
+	wantAttempt, _ := samples["attempt"].value.(event.Attempt)
+	wantAttempt.Response = nil
+	if got, err := encoding.DecodeAttemptHeader(samples["attempt"].record); err != nil || !cmp.Equal(got, wantAttempt) {
+		t.Errorf("attempt: %v\n%s", err, cmp.Diff(wantAttempt, got))
+	}
 	wantEvent, _ := samples["event"].value.(event.Event)
 	wantEvent.Store.Name, wantEvent.Store.Tags, wantEvent.Changes, wantEvent.Raw = "", nil, nil, nil
 	if got, err := encoding.DecodeEventHeader(samples["event"].record); err != nil || !cmp.Equal(got, wantEvent) {

@@ -108,6 +108,25 @@ var eventTests = map[string]func(*testing.T, *storage){
 			})
 		}
 	},
+	"each is found by its position until it is removed": func(t *testing.T, s *storage) {
+		all := twoStores(s)
+		s.reopen()
+		for _, want := range all {
+			got, err := s.EventAt(t.Context(), want.Position)
+			if err != nil {
+				t.Fatalf("EventAt: %v", err)
+			}
+			equal(t, "event", got, want)
+		}
+		d, _ := s.delivery("a", all[3].ID)
+		s.record(result(d, at(1), event.Delivered, time.Time{}))
+		equal(t, "removed", pruneAll(s, event.PruneQuery{DeliveredBefore: at(99), Limit: 99}), 1)
+		for _, position := range []uint64{0, all[3].Position, all[len(all)-1].Position + 1, math.MaxUint64} {
+			if _, err := s.EventAt(t.Context(), position); !errors.Is(err, event.ErrNotFound) {
+				t.Errorf("EventAt of position %d: got %v, want %v", position, err, event.ErrNotFound)
+			}
+		}
+	},
 	"the search begins behind any position": func(t *testing.T, s *storage) {
 		all := twoStores(s)
 		equal(t, "removed", pruneAll(s, event.PruneQuery{DeliveredBefore: at(99), Limit: 99}), 0)
@@ -255,7 +274,57 @@ func (s *storage) allDeliveries(q event.DeliveryQuery) []event.Delivery {
 	}
 }
 
+func (s *storage) lastPosition() uint64 {
+	s.t.Helper()
+	position, err := s.LastPosition(s.t.Context())
+	if err != nil {
+		s.t.Fatalf("LastPosition: %v", err)
+	}
+	return position
+}
+
 var listingTests = map[string]func(*testing.T, *storage){
+	"what is pending or dead says why its last attempt failed": func(t *testing.T, s *storage) {
+		shop := newShop(1)
+		set := shop.change(at(1), onlyA, "A", "B", "C")
+		s.commit(set)
+		failing := func(i, n int, state event.DeliveryState, a event.Attempt) {
+			r := result(set.Deliveries[i], at(n), state, at(99))
+			r.Attempt = a
+			s.record(r)
+		}
+		failing(0, 2, event.Pending, event.Attempt{Time: at(2), Status: 500, Error: "status", Detail: "first"})
+		failing(0, 4, event.Dead, event.Attempt{Time: at(4), Status: 422, Error: "status", Detail: "unknown SKU", Response: []byte("no")})
+		failing(1, 3, event.Pending, event.Attempt{Time: at(3), Error: "timeout", Detail: "after 15s"})
+		why := func(state event.DeliveryState) (why []*event.Failure) {
+			for _, d := range s.allDeliveries(event.DeliveryQuery{Callback: "a", State: state, Limit: 9}) {
+				why = append(why, d.Failure)
+			}
+			return why
+		}
+		equal(t, "of the dead", why(event.Dead), []*event.Failure{{Time: at(4), Status: 422, Error: "status", Detail: "unknown SKU"}})
+		equal(t, "of the pending", why(event.Pending), []*event.Failure{{Time: at(3), Error: "timeout", Detail: "after 15s"}, nil})
+		failing(1, 5, event.Delivered, event.Attempt{Time: at(5), Status: 200})
+		failing(1, 6, event.Pending, event.Attempt{Time: at(6), Error: "timeout"}) // too late to matter
+		equal(t, "of the delivered", why(event.Delivered), []*event.Failure{nil})
+		equal(t, "replayed", s.replay(again("a", set.Events[0]), again("a", set.Events[1])), 2)
+		equal(t, "of the replayed", why(event.Pending), []*event.Failure{
+			{Time: at(4), Status: 422, Error: "status", Detail: "unknown SKU"}, {Time: at(6), Error: "timeout"}, nil,
+		})
+	},
+	"the last position stays when its event is removed": func(t *testing.T, s *storage) {
+		equal(t, "of an empty storage", s.lastPosition(), uint64(0))
+		set := newShop(1).change(at(1), onlyA, "A", "B")
+		s.commit(set)
+		last := set.Events[1].Position
+		equal(t, "last position", s.lastPosition(), last)
+		for _, d := range set.Deliveries {
+			s.record(result(d, at(2), event.Delivered, time.Time{}))
+		}
+		equal(t, "removed", pruneAll(s, event.PruneQuery{DeliveredBefore: at(9), Limit: 9}), 2)
+		s.reopen()
+		equal(t, "last position", s.lastPosition(), last)
+	},
 	"deliveries are listed by callback, state and store": func(t *testing.T, s *storage) {
 		both := []string{"a", "b"}
 		sets := []*event.ChangeSet{newShop(1).change(at(1), both, "A", "B", "C"), newShop(2).change(at(2), both, "A", "B", "C")}
@@ -270,7 +339,7 @@ var listingTests = map[string]func(*testing.T, *storage){
 		objects := func(q event.DeliveryQuery) (found []string) {
 			for _, d := range s.allDeliveries(q) {
 				want, _ := s.delivery(d.Callback, d.EventID)
-				equal(t, "delivery", d, want)
+				equal(t, "delivery", d, s.listed(want))
 				found = append(found, fmt.Sprint(d.Callback, d.StoreID, d.ObjectID))
 			}
 			return found

@@ -18,7 +18,9 @@ type model struct {
 	shops      []*shop
 	events     []event.Event
 	deliveries []event.Delivery
-	pauses     map[event.Pause]bool // without Since
+	living     map[int64]map[string]bool // by store and object
+	pauses     map[event.Pause]bool      // without Since
+	last       uint64                    // position
 	now        time.Time
 }
 
@@ -29,7 +31,7 @@ var modelCallbacks = []string{"a", "b"}
 func randomOperations(t *testing.T, s *storage) {
 	m := &model{
 		s: s, random: randomSource(t), shops: []*shop{newShop(1), newShop(2), newShop(3)},
-		pauses: map[event.Pause]bool{}, now: at(0),
+		living: map[int64]map[string]bool{1: {}, 2: {}, 3: {}}, pauses: map[event.Pause]bool{}, now: at(0),
 	}
 	for step := range 400 {
 		m.now = m.now.Add(time.Duration(m.random.IntN(3000)) * time.Millisecond)
@@ -73,9 +75,19 @@ func (m *model) commit() {
 			set.Deliveries[i].OrderingKey = "shared"
 		}
 	}
+	for i := range set.Snapshots {
+		snapshot := &set.Snapshots[i]
+		if m.living[shop.id][snapshot.ObjectID] = true; m.random.IntN(4) == 0 {
+			snapshot.Deleted = m.now
+			delete(m.living[shop.id], snapshot.ObjectID)
+		}
+	}
 	m.s.commit(set)
 	m.events = append(m.events, set.Events...)
 	m.deliveries = append(m.deliveries, set.Deliveries...)
+	if n := len(set.Events); n > 0 {
+		m.last = set.Events[n-1].Position
+	}
 }
 
 // record records results of any deliveries, those that wait or are settled too,
@@ -220,6 +232,7 @@ func (m *model) forget() {
 		want.Snapshots = 1
 	}
 	delete(shop.versions, id)
+	delete(m.living[shop.id], id)
 	events, deliveries := len(m.events), len(m.deliveries)
 	m.events = slices.DeleteFunc(m.events, func(e event.Event) bool { return e.Store.ID == shop.id && e.ObjectID == id })
 	m.deliveries = slices.DeleteFunc(m.deliveries, func(d event.Delivery) bool { return m.event(d.EventID) == nil })
@@ -274,6 +287,9 @@ func (m *model) compare() {
 			m.compareDue(callback, shop.id, ready)
 		}
 	}
+	for _, shop := range m.shops {
+		equal(t, "known objects", m.s.known(shop.id), len(m.living[shop.id]))
+	}
 	for _, d := range m.deliveries {
 		got, attempts := m.s.delivery(d.Callback, d.EventID)
 		equal(t, "delivery", got, d)
@@ -295,12 +311,13 @@ func (m *model) compareLists() {
 		events = reversed(events)
 	}
 	equal(t, "events", m.s.allEvents(event.HistoryQuery{StoreID: storeID, Newest: newest, Limit: limit}), events)
+	equal(t, "last position", m.s.lastPosition(), m.last)
 	for _, callback := range modelCallbacks {
 		for _, state := range []event.DeliveryState{event.Pending, event.Delivered, event.Dead} {
 			var want []event.Delivery
 			for _, d := range m.deliveries {
 				if d.Callback == callback && d.State == state && (storeID == 0 || d.StoreID == storeID) {
-					want = append(want, d)
+					want = append(want, m.s.listed(d))
 				}
 			}
 			slices.SortFunc(want, func(a, b event.Delivery) int { return cmp.Compare(a.Position, b.Position) })

@@ -17,6 +17,25 @@ var snapshotTests = map[string]func(*testing.T, *storage){
 		equal(t, "snapshots", s.snapshots(1, "A", "B", "", "GONE", "A"), map[string]event.Snapshot{"A": set.Snapshots[0], "GONE": set.Snapshots[2]})
 		equal(t, "snapshots of a third store", s.snapshots(3, "A"), map[string]event.Snapshot{})
 	},
+	"as many are known as live": func(t *testing.T, s *storage) {
+		shop := newShop(1)
+		equal(t, "known of nothing", s.known(1), 0)
+		set := shop.change(at(1), nil, "A", "B", "C", "GONE")
+		set.Snapshots[3].Deleted = at(1)
+		s.commit(set)
+		s.commit(newShop(2).change(at(1), nil, "A"))
+		equal(t, "known", s.known(1), 3)
+		set = shop.change(at(2), nil, "A", "A", "B", "C", "GONE") // changes twice, changes, goes, comes back
+		set.Snapshots[3].Deleted = at(2)
+		set.Snapshots[2].Created = at(300)
+		s.commit(set)
+		s.reopen()
+		equal(t, "known after changes", s.known(1), 3)
+		equal(t, "known of the other store", s.known(2), 1)
+		s.forget(1, "C") // which was gone
+		s.forget(1, "A")
+		equal(t, "known after forgetting", s.known(1), 2)
+	},
 	"by internal number": func(t *testing.T, s *storage) {
 		set := newShop(1).change(at(1), nil, "A", "B", "C")
 		set.Snapshots[0].InternalID, set.Snapshots[1].InternalID = 492512057, -3

@@ -127,6 +127,15 @@ func (s *storage) snapshots(storeID int64, ids ...string) map[string]event.Snaps
 	return found
 }
 
+func (s *storage) known(storeID int64) int {
+	s.t.Helper()
+	known, err := s.Known(s.t.Context(), storeID, event.Orders)
+	if err != nil {
+		s.t.Fatalf("Known: %v", err)
+	}
+	return known
+}
+
 func (s *storage) cursor(storeID int64) event.Cursor {
 	s.t.Helper()
 	cursor, err := s.Cursor(s.t.Context(), storeID, event.Orders)
@@ -228,6 +237,17 @@ func result(d event.Delivery, now time.Time, state event.DeliveryState, next tim
 		r.Attempt.Status, r.Attempt.Error = 200, ""
 	}
 	return r
+}
+
+// listed returns a delivery as a list has it: with why its last attempt failed.
+func (s *storage) listed(d event.Delivery) event.Delivery {
+	s.t.Helper()
+	_, attempts := s.delivery(d.Callback, d.EventID)
+	if n := len(attempts); n > 0 && d.State != event.Delivered && attempts[n-1].Error != "" {
+		a := attempts[n-1]
+		d.Failure = &event.Failure{Time: a.Time, Status: a.Status, Error: a.Error, Detail: a.Detail}
+	}
+	return d
 }
 
 // Page returns the change set of a poll that finds n new orders of a store: those
