@@ -48,6 +48,13 @@ func (c *commands) add(t *tracker, add command) {
 	}
 }
 
+// left returns the command that is open for a tracker; zero when there is none.
+func (c *commands) left(t *tracker) command {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open[t]
+}
+
 // has tells whether a command is open for a tracker.
 func (c *commands) has(t *tracker) bool {
 	c.mu.Lock()
@@ -113,6 +120,20 @@ func (p *Poller) want(storeID int64, c command) error {
 	return nil
 }
 
+// TakeOver has the stores polled and compared for which that was asked of another
+// Poller, which does not run any more, and which has not begun it or not come to its end.
+// It leaves out stores that p was not given. It is called before p runs.
+func (p *Poller) TakeOver(from *Poller) {
+	for storeID, old := range from.byStore {
+		wish := from.commands.left(old)
+		wish.reconcile = wish.reconcile || old.passWanted || old.pass != nil && old.pass.asked
+		t, err := p.tracker(storeID)
+		if err == nil && (wish.poll || wish.reconcile) {
+			p.commands.add(t, command{poll: wish.poll, reconcile: wish.reconcile})
+		}
+	}
+}
+
 // Pause stops polling a store. A poll that is under way goes on to its end; the reading
 // of a whole shop stops with its present window, and goes on there later.
 func (p *Poller) Pause(storeID int64) error { return p.setPaused(storeID, true) }
@@ -139,6 +160,19 @@ func (p *Poller) State(storeID int64) (State, error) {
 		return State{}, err
 	}
 	return t.board.read(), nil
+}
+
+// DueAfter returns when the schedule of a store has come due that many times, at least
+// once, after a time; or event.ErrNotFound.
+func (p *Poller) DueAfter(storeID int64, after time.Time, times int) (time.Time, error) {
+	t, err := p.tracker(storeID)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for range times {
+		after = t.store.Schedule.Next(after, phase(storeID))
+	}
+	return after, nil
 }
 
 func (p *Poller) tracker(storeID int64) (*tracker, error) {

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/ecwid-events/ecwid-events/ecwid/ecwidtest"
 	"github.com/ecwid-events/ecwid-events/event"
 )
@@ -201,5 +203,52 @@ func TestUnknownStoresAreNotFound(t *testing.T) {
 		if err := do(7); !errors.Is(err, event.ErrNotFound) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// What was asked of a poller that has stopped is done by the one in its place.
+func TestAPollerTakesOverWhatIsLeft(t *testing.T) {
+	for name, c := range map[string]struct {
+		left     func(*Poller) error
+		compared bool
+	}{
+		"nothing":                            {func(*Poller) error { return nil }, false},
+		"a poll":                             {func(p *Poller) error { return p.Poll(testStore) }, false},
+		"a comparison":                       {func(p *Poller) error { return p.Reconcile(testStore) }, true},
+		"a comparison that is next":          {func(p *Poller) error { p.trackers[0].passWanted = true; return nil }, true},
+		"a comparison that was cut short":    {func(p *Poller) error { p.trackers[0].pass = &pass{asked: true}; return nil }, true},
+		"one that nobody asked for":          {func(p *Poller) error { p.trackers[0].pass = &pass{}; return nil }, false},
+		"a comparison, and the store paused": {func(p *Poller) error { return errors.Join(p.Reconcile(testStore), p.Pause(testStore)) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := newBed(t)
+				b.shop.Fill(3)
+				runWhile(b, func() { time.Sleep(time.Second) })
+				old, reconciled := b.poller, b.cursor().Reconciled
+				b.must(c.left(old))
+				b.restart()
+				b.poller.TakeOver(old)
+				b.poller.TakeOver(mustPoller(t, Options{MaxConcurrent: 1, Logger: zap.NewNop(), Stores: []Store{{Store: event.Store{ID: 7}, Schedule: b.store.Schedule}}}))
+				runWhile(b, func() {
+					time.Sleep(time.Second)
+					if s := b.state(); s.Cursor.Reconciled.After(reconciled) != c.compared || s.Last.Result != ResultOK {
+						t.Errorf("compared at %s, before at %s; the poll was %+v", s.Cursor.Reconciled, reconciled, s.Last)
+					}
+				})
+			})
+		})
+	}
+}
+
+func TestDueAfter(t *testing.T) {
+	t.Parallel()
+	p := mustPoller(t, Options{MaxConcurrent: 1, Logger: zap.NewNop(), Stores: []Store{{Store: event.Store{ID: 7}, Schedule: mustSchedule(t, "30 4 * * *")}}})
+	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	if due, err := p.DueAfter(7, noon, 3); err != nil || !due.Equal(time.Date(2026, 11, 26, 4, 30, 0, 0, time.UTC)) {
+		t.Errorf("due at %s: %v", due, err)
+	}
+	if _, err := p.DueAfter(8, noon, 1); !errors.Is(err, event.ErrNotFound) {
+		t.Errorf("of an unknown store: %v", err)
 	}
 }

@@ -105,7 +105,7 @@ func New(o Options) (*Poller, error) {
 			return nil, fmt.Errorf("store %d: the overlap must not be negative, it is %s", s.ID, s.Overlap)
 		}
 		t := newTracker(s, o)
-		t.wanted = func() bool { return p.commands.has(t) }
+		t.wanted = func() bool { return p.commands.has(t) || t.occupied.isAwaited() }
 		p.trackers = append(p.trackers, t)
 		p.byStore[s.ID] = t
 	}

@@ -48,6 +48,8 @@ type tracker struct {
 	// wanted tells that a person wants something of the store now, for which a pass
 	// makes room.
 	wanted func() bool
+	// occupied is held by the one who works on the store: a turn, or Between.
+	occupied occupation
 	// busy tells that a worker has the tracker, and paused that none gets it. Both
 	// belong to the scheduler.
 	busy, paused bool
@@ -63,8 +65,8 @@ func newTracker(s Store, o Options) *tracker {
 		store: s, storage: o.Storage, route: o.Route, committed: o.Committed, progress: o.Progress, polled: o.Polled,
 		log:       o.Logger.With(zap.Int64("store", s.ID)),
 		maxWindow: maxWindow, batchBytes: batchBytes(min(o.MaxConcurrent, len(o.Stores))),
-		wanted: func() bool { return false },
-		board:  board{state: State{StoreID: s.ID}},
+		wanted: func() bool { return false }, occupied: newOccupation(),
+		board: board{state: State{StoreID: s.ID}},
 	}
 }
 
@@ -72,6 +74,10 @@ func newTracker(s Store, o Options) *tracker {
 // the store's next poll is; or to its end when toEnd is set. It logs the outcome
 // and sets when the next turn is due.
 func (t *tracker) turn(ctx context.Context, toEnd bool) error {
+	if err := t.occupied.take(ctx); err != nil {
+		return err
+	}
+	defer t.occupied.release()
 	var r report
 	start := time.Now()
 	next := upcoming(t.store.Schedule, start, t.store.ID)
