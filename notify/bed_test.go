@@ -76,6 +76,7 @@ const (
 type bed struct {
 	storage   store.Backend
 	callbacks []notify.Callback
+	byStore   map[int64][]string // see notify.Route
 	options   notify.Options
 	log       *observer.ObservedLogs
 }
@@ -127,7 +128,7 @@ func (b *bed) commit(t testing.TB, events ...event.Event) []event.Event {
 		t.Fatal(err)
 	}
 	set := &event.ChangeSet{Cursor: cursor, Base: cursor.Sequence, Events: events}
-	route := notify.Route(b.callbacks, nil)
+	route := notify.Route(b.callbacks, b.byStore)
 	for i := range events {
 		set.Cursor.Sequence++
 		events[i].Sequence = set.Cursor.Sequence
@@ -199,6 +200,18 @@ func (b *bed) checkState(t testing.TB, e event.Event, want event.DeliveryState, 
 	if d.State != want || d.Attempts != attempts {
 		t.Errorf("delivery of version %d of %s: %s after %d attempts, want %s after %d",
 			e.Version, e.ObjectID, d.State, d.Attempts, want, attempts)
+	}
+}
+
+// checkDelivered checks that the callback at that place has accepted an event.
+func (b *bed) checkDelivered(t testing.TB, place int, e event.Event) {
+	t.Helper()
+	d, _, err := b.storage.Delivery(t.Context(), b.callbacks[place].Name, e.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.State != event.Delivered {
+		t.Errorf("delivery of %s for %s: %s, want it delivered", e.ObjectID, d.Callback, d.State)
 	}
 }
 

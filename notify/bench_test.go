@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,21 +54,37 @@ func BenchmarkDelivery(b *testing.B) {
 			total := tc.stores * (b.N/tc.stores + 1)
 
 			b.ResetTimer()
+			before := cpuTime(b)
 			if err := d.Drain(b.Context()); err != nil {
 				b.Fatal(err)
 			}
 			b.StopTimer()
+			cpu := cpuTime(b) - before
 			durable := float64(total) / b.Elapsed().Seconds()
 			backlog, err := bed.storage.Backlog(b.Context(), c.Name)
 			if err != nil || backlog.Pending != 0 {
 				b.Fatalf("%d deliveries left, error %v", backlog.Pending, err)
 			}
+			before = cpuTime(b)
 			bare := bareSender(b, receiver.URL, total)
+			bareCPU := cpuTime(b) - before
 			b.ReportMetric(durable, "deliveries/s")
 			b.ReportMetric(bare, "bare/s")
 			b.ReportMetric(durable/bare, "ratio")
+			b.ReportMetric(float64(cpu.Nanoseconds())/1000/float64(total), "cpu-µs/delivery")
+			b.ReportMetric(float64(cpu)/float64(bareCPU), "cpu-ratio")
 		})
 	}
+}
+
+// cpuTime is the processor time that the process has used.
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // BenchmarkLag measures the time from the end of a commit to the arrival of the request

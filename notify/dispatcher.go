@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,7 +26,7 @@ const lastRecord = 5 * time.Second
 type Storage interface {
 	PendingStores(ctx context.Context, callback string) (map[int64]time.Time, error)
 	Due(ctx context.Context, q event.DueQuery) (due []event.Delivery, next time.Time, err error)
-	Event(ctx context.Context, id string) (event.Event, error)
+	EventAt(ctx context.Context, position uint64) (event.Event, error)
 	Record(ctx context.Context, results []event.Result) error
 	Pauses(ctx context.Context) ([]event.Pause, error)
 	Pause(ctx context.Context, p event.Pause) error
@@ -36,12 +35,13 @@ type Storage interface {
 
 // Options are what a Dispatcher is made of.
 type Options struct {
-	Storage   Storage
+	Storage Storage
+	// Callbacks are kept, and must not change any more.
 	Callbacks []Callback
 	// Logger gets one line an attempt; nil: none.
 	Logger *zap.Logger
-	// Transport makes the requests of all callbacks; nil: each callback has its
-	// own, with a connection for each POST at once.
+	// Transport makes the requests of all callbacks; nil: each callback that is not
+	// idle has its own, with a connection for each POST at once.
 	Transport http.RoundTripper
 	// UserAgent is sent with every request; empty: ecwid-events.
 	UserAgent string
@@ -75,10 +75,10 @@ func (a *Attempted) Lag() time.Duration {
 type Dispatcher struct {
 	options  Options
 	webhooks []*webhook
+	byName   map[string]*webhook
 
 	running atomic.Bool
-	mu      sync.RWMutex
-	queues  []*queue // of the run that is under way
+	current atomic.Pointer[run] // nil when none is under way
 }
 
 // NewDispatcher checks the options and returns a Dispatcher that does nothing until
@@ -99,30 +99,42 @@ func NewDispatcher(o Options) (*Dispatcher, error) {
 	if o.UserAgent == "" {
 		o.UserAgent = "ecwid-events"
 	}
-	d := &Dispatcher{options: o}
-	names := make(map[string]bool)
-	for _, c := range o.Callbacks {
-		if names[c.Name] {
+	d := &Dispatcher{options: o, byName: make(map[string]*webhook, len(o.Callbacks))}
+	connectors := make(connectors)
+	for i := range o.Callbacks {
+		c := &o.Callbacks[i]
+		if d.byName[c.Name] != nil {
 			return nil, fmt.Errorf("two callbacks are named %q", c.Name)
 		}
-		names[c.Name] = true
-		w, err := newWebhook(c, &d.options)
+		w, err := newWebhook(c, &d.options, connectors)
 		if err != nil {
 			return nil, fmt.Errorf("callback %q: %w", c.Name, err)
 		}
 		d.webhooks = append(d.webhooks, w)
+		d.byName[c.Name] = w
 	}
 	return d, nil
 }
 
-// Wake tells that deliveries of the store may have become due: something was
-// committed or replayed. It is cheap, never blocks, and may be called at any time;
-// what is pending when Run starts needs no Wake.
-func (d *Dispatcher) Wake(storeID int64) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	for _, q := range d.queues {
-		q.wake(storeID)
+// Wake tells that deliveries of the store to these callbacks, or to any when none is
+// named, may have become due: something was committed or replayed. Names that no
+// callback has are passed over. It never blocks, costs little for each callback, and may
+// be called at any time; what is pending when Run starts needs no Wake.
+func (d *Dispatcher) Wake(storeID int64, callbacks ...string) {
+	r := d.current.Load()
+	if r == nil {
+		return
+	}
+	if len(callbacks) == 0 {
+		for _, w := range d.webhooks {
+			r.wake(w, storeID)
+		}
+		return
+	}
+	for _, name := range callbacks {
+		if w := d.byName[name]; w != nil {
+			r.wake(w, storeID)
+		}
 	}
 }
 
@@ -163,106 +175,45 @@ func (d *Dispatcher) run(ctx context.Context, drainAt time.Time) error {
 	if err := d.readPauses(ctx, once); err != nil || ctx.Err() != nil {
 		return err
 	}
-	queues := make([]*queue, 0, len(d.webhooks))
 	for _, w := range d.webhooks {
-		if w.callback.Paused {
-			continue // until the configuration changes, which makes another Dispatcher
-		}
 		w.gate.reset(once)
-		queues = append(queues, newQueue(w, d.options.Storage, d.options.Logger, drainAt))
 	}
-	rec := newRecorder(d.options.Storage, d.options.Logger, queues, once)
-	for _, q := range queues {
-		q.recorder = rec
+	attempts, cutOff := context.WithCancel(context.WithoutCancel(ctx))
+	defer cutOff()
+	r := &run{
+		options: &d.options, drainAt: drainAt, ctx: ctx, attempts: attempts, stop: stop,
+		queues: make(map[*webhook]*queue),
 	}
-	d.setQueues(queues)
-	defer d.setQueues(nil)
+	r.recorder = newRecorder(d.options.Storage, d.options.Logger, r.hold, once)
+	d.current.Store(r)
+	defer d.current.Store(nil)
 
 	// The recorder outlives ctx, so that the last results are recorded.
 	recording, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()
 	finished, recorded := make(chan struct{}), make(chan error, 1)
 	go func() {
-		err := rec.run(recording, finished)
+		err := r.recorder.run(recording, finished)
 		if err != nil {
 			stop()
 		}
 		recorded <- err
 	}()
 
-	err := d.runQueues(ctx, stop, queues, !once)
+	err := r.deliver(d.webhooks, cutOff)
 	close(finished)
 	deadline := time.AfterFunc(lastRecord, giveUp)
 	defer deadline.Stop()
-	err = errors.Join(err, <-recorded)
-	d.closeIdleConnections()
-	return err
+	return errors.Join(err, <-recorded)
 }
 
-// Ping returns when each callback's scheduler of a running Dispatcher has answered.
-// They answer at once, whatever POSTs do, unless one hangs, or the storage that it asks;
-// then Ping returns ctx's error. Without a run nothing answers.
+// Ping returns when the scheduler of each callback that is not idle has answered, in a
+// running Dispatcher. They answer at once, whatever POSTs do, unless one hangs, or the
+// storage that it asks; then Ping returns ctx's error. Without a run nothing answers.
 func (d *Dispatcher) Ping(ctx context.Context) error {
-	d.mu.RLock()
-	queues := d.queues
-	d.mu.RUnlock()
-	if queues == nil {
+	r := d.current.Load()
+	if r == nil {
 		return errors.New("no deliveries are scheduled")
 	}
-	for _, q := range queues {
-		select {
-		case q.pings <- struct{}{}:
-		case <-ctx.Done():
-			return fmt.Errorf("the scheduler of callback %s does not answer: %w", q.webhook.callback.Name, ctx.Err())
-		}
-	}
-	return nil
-}
-
-func (d *Dispatcher) setQueues(queues []*queue) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.queues = queues
-}
-
-// runQueues runs the queues until they have ended, and with forever not before ctx.
-// The failure of one stops the others.
-func (d *Dispatcher) runQueues(ctx context.Context, stop func(), queues []*queue, forever bool) error {
-	attempts, cutOff := context.WithCancel(context.WithoutCancel(ctx))
-	defer cutOff()
-	errs := make([]error, len(queues))
-	var running sync.WaitGroup
-	for i, q := range queues {
-		running.Go(func() {
-			if errs[i] = q.run(ctx, attempts); errs[i] != nil {
-				stop()
-			}
-		})
-	}
-	if forever {
-		running.Go(func() { <-ctx.Done() })
-	}
-	ended := make(chan struct{})
-	go func() {
-		running.Wait()
-		close(ended)
-	}()
-	select {
-	case <-ended:
-		return errors.Join(errs...)
-	case <-ctx.Done():
-	}
-	grace := time.AfterFunc(d.options.StopTimeout, cutOff)
-	defer grace.Stop()
-	<-ended
-	return errors.Join(errs...)
-}
-
-func (d *Dispatcher) closeIdleConnections() {
-	if d.options.Transport != nil {
-		return // not ours
-	}
-	for _, w := range d.webhooks {
-		w.closeIdleConnections()
-	}
+	return r.ping(ctx)
 }

@@ -20,11 +20,12 @@
 //
 //	Wake -> queue -> gate -> worker: event -> format -> sign -> POST -> recorder -> queue
 //
-// Each callback has a queue, which asks the storage for what is due, store by
-// store in turn, a page at a time; a gate, which is shut while the callback is paused
-// and opened for probes alone while its breaker is open; and up to Concurrency workers,
-// each of which holds one event at a time. One recorder saves the results of all
-// callbacks: many together while there is something else to attempt, at once when there
-// is not. So memory does not grow with the backlog, and throughput does not hang on one
-// disk write a POST.
+// A callback that is not idle has a queue, which asks the storage for what is due, store
+// by store in turn, a page at a time; up to Concurrency workers, each of which holds one
+// event at a time; and the connections that these need. They end together when nothing
+// has been pending for as long as a connection is kept. What each callback always has is
+// a gate, which is shut while the callback is paused and opened for probes alone while
+// its breaker is open. One recorder saves the results of all callbacks: many together
+// while there is something else to attempt, at once when there is not. So memory does not
+// grow with the backlog, and throughput does not hang on one disk write a POST.
 package notify

@@ -125,7 +125,8 @@ func putUint(b []byte, literal string, n uint64) []byte {
 // putTime appends a time in UTC by whole seconds, which is the resolution of
 // Ecwid's stamps.
 func putTime(b []byte, literal string, t time.Time) []byte {
-	return putText(b, literal, t.UTC().Format(time.RFC3339))
+	b = append(append(b, literal...), '"')
+	return append(t.UTC().AppendFormat(b, time.RFC3339), '"')
 }
 
 // putJSON appends stored JSON byte for byte, or null when there is none.

@@ -71,8 +71,8 @@ const (
 	callbackGone // paused: it wants no more events
 )
 
-func newGate(c *Callback) *gate {
-	return &gate{name: c.Name, byConfig: c.Paused, breaker: breaker{retry: c.Retry}}
+func newGate(c *Callback) gate {
+	return gate{name: c.Name, byConfig: c.Paused, breaker: breaker{retry: c.Retry}}
 }
 
 // reset closes the breaker.

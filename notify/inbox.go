@@ -10,11 +10,11 @@ import (
 type inbox struct {
 	mu       sync.Mutex
 	woken    map[int64]struct{}
-	recorded []attempted
-	refused  []event.Delivery // taken by a worker when no attempt might begin
-	failed   error            // of the storage
-	held     bool             // nothing can be recorded, so nothing is to be sent
-	news     chan struct{}    // holds one token when there is something
+	recorded []*attempted
+	refused  []*event.Delivery // taken by a worker when no attempt might begin
+	failed   error             // of the storage
+	held     bool              // nothing can be recorded, so nothing is to be sent
+	news     chan struct{}     // holds one token when there is something
 }
 
 func (q *queue) wake(storeID int64) {
@@ -27,7 +27,7 @@ func (q *queue) wake(storeID int64) {
 	signal(q.inbox.news)
 }
 
-func (q *queue) recorded(batch []attempted) {
+func (q *queue) recorded(batch []*attempted) {
 	q.inbox.mu.Lock()
 	q.inbox.recorded = append(q.inbox.recorded, batch...)
 	q.inbox.mu.Unlock()
@@ -41,5 +41,9 @@ func (q *queue) hold(held bool) {
 	signal(q.inbox.news)
 }
 
-// nudge makes the queue look at its webhook's gate again.
-func (q *queue) nudge() { signal(q.inbox.news) }
+// isEmpty tells whether there is nothing that the queue has to act on.
+func (in *inbox) isEmpty() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return len(in.woken)+len(in.recorded)+len(in.refused) == 0
+}

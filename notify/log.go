@@ -44,12 +44,12 @@ const (
 
 // report logs an attempt and passes it on. The line holds nothing of the body, the
 // secrets or the URL.
-func (o *Options) report(a Attempted) {
+func (o *Options) report(a *Attempted) {
 	if line := o.Logger.Check(attemptLevel(&a.Result), msgAttempted); line != nil {
-		line.Write(attemptFields(&a)...)
+		line.Write(attemptFields(a)...)
 	}
 	if o.OnAttempt != nil {
-		o.OnAttempt(a)
+		o.OnAttempt(*a)
 	}
 }
 
@@ -100,12 +100,12 @@ func (q *queue) logPassing(p passing) {
 	case passedBy:
 	case breakerOpened:
 		s := q.webhook.gate.state()
-		q.logger.Warn(msgCallbackOpened, zap.Int(keyFailures, s.Failures), zap.String(keyErrorClass, s.LastError),
+		q.log().Warn(msgCallbackOpened, zap.Int(keyFailures, s.Failures), zap.String(keyErrorClass, s.LastError),
 			zap.String(keyDetail, s.LastDetail), zap.Time(keyNextProbe, s.NextProbe.UTC()))
 	case breakerClosed:
-		q.logger.Info(msgCallbackClosed)
+		q.log().Info(msgCallbackClosed)
 	case callbackGone:
-		q.logger.Error(msgCallbackGone, zap.String(keyHint, "it answered 410 and is paused; its events are kept. "+
+		q.log().Error(msgCallbackGone, zap.String(keyHint, "it answered 410 and is paused; its events are kept. "+
 			"When it wants them again: ecwid-events callbacks resume "+q.webhook.callback.Name))
 	}
 }

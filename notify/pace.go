@@ -22,19 +22,19 @@ func newLimiter(perSecond float64) *rate.Limiter {
 // pace is how long the callback's rate limit holds the next POST back. No worker
 // waits for it: the limit is only counted against when a worker takes the delivery.
 func (q *queue) pace(now time.Time) time.Duration {
-	if q.limiter == nil {
+	if q.webhook.limiter == nil {
 		return 0
 	}
-	lacking := 1 - q.limiter.TokensAt(now)
+	lacking := 1 - q.webhook.limiter.TokensAt(now)
 	if lacking <= 0 {
 		return 0
 	}
-	return time.Duration(math.Ceil(lacking / float64(q.limiter.Limit()) * float64(time.Second)))
+	return time.Duration(math.Ceil(lacking / float64(q.webhook.limiter.Limit()) * float64(time.Second)))
 }
 
 // sent counts a POST against the rate limit.
 func (q *queue) sent() {
-	if q.limiter != nil {
-		q.limiter.Reserve()
+	if q.webhook.limiter != nil {
+		q.webhook.limiter.Reserve()
 	}
 }

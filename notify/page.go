@@ -49,7 +49,7 @@ func (q *queue) fill(ctx context.Context, l *lane, now time.Time) {
 
 // due asks the storage for a lane's deliveries that are due at a time.
 func (q *queue) due(ctx context.Context, l *lane, at time.Time, limit int) ([]event.Delivery, time.Time, error) {
-	return q.storage.Due(ctx, event.DueQuery{
+	return q.options.Storage.Due(ctx, event.DueQuery{
 		Callback: q.webhook.callback.Name,
 		StoreID:  l.storeID,
 		Now:      at,

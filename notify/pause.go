@@ -37,12 +37,8 @@ func (d *Dispatcher) Resume(ctx context.Context, name string) error {
 	if err := w.resume(ctx); err != nil {
 		return err
 	}
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	for _, q := range d.queues {
-		if q.webhook == w {
-			q.nudge()
-		}
+	if r := d.current.Load(); r != nil {
+		r.nudge(w)
 	}
 	return nil
 }
@@ -58,10 +54,8 @@ func (d *Dispatcher) States() []CallbackState {
 }
 
 func (d *Dispatcher) webhook(name string) (*webhook, error) {
-	for _, w := range d.webhooks {
-		if w.callback.Name == name {
-			return w, nil
-		}
+	if w := d.byName[name]; w != nil {
+		return w, nil
 	}
 	return nil, fmt.Errorf("callback %q: %w", name, event.ErrNotFound)
 }
@@ -75,7 +69,7 @@ func (w *webhook) savePause(ctx context.Context) error {
 	if p.Reason == "" {
 		return nil
 	}
-	if err := w.storage.Pause(ctx, p); err != nil {
+	if err := w.options.Storage.Pause(ctx, p); err != nil {
 		return fmt.Errorf("make the pause of callback %q outlast a restart: %w", w.callback.Name, err)
 	}
 	return nil
@@ -88,7 +82,7 @@ func (w *webhook) resume(ctx context.Context) error {
 	if w.callback.Paused {
 		return fmt.Errorf("resume callback %q: the configuration pauses it; set its paused to false there", name)
 	}
-	if err := w.storage.Resume(ctx, name, 0); err != nil && !errors.Is(err, event.ErrNotFound) {
+	if err := w.options.Storage.Resume(ctx, name, 0); err != nil && !errors.Is(err, event.ErrNotFound) {
 		return fmt.Errorf("resume callback %q: %w", name, err)
 	}
 	w.gate.clearPause()
@@ -103,7 +97,7 @@ func (d *Dispatcher) readPauses(ctx context.Context, once bool) error {
 		pauses, err := d.options.Storage.Pauses(ctx)
 		if err == nil {
 			for _, p := range pauses {
-				if w, err := d.webhook(p.Callback); err == nil {
+				if w := d.byName[p.Callback]; w != nil {
 					w.gate.setPause(p)
 				}
 			}

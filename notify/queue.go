@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/time/rate"
 
 	"github.com/ecwid-events/ecwid-events/event"
 )
@@ -34,11 +33,9 @@ const (
 // A queue decides what a callback's workers attempt next. One goroutine runs it and
 // owns its fields; the others talk to it through its inbox.
 type queue struct {
-	webhook  *webhook
-	storage  Storage
-	recorder *recorder
-	logger   *zap.Logger
-	limiter  *rate.Limiter // nil: no limit
+	webhook *webhook
+	options *Options
+	within  *run
 	// concurrency is the most workers.
 	concurrency int
 	// drainAt, when set, is the time as of which the queue asks for what is due;
@@ -51,7 +48,7 @@ type queue struct {
 	known, searched bool
 	// open holds the positions of what has been taken and is not recorded yet.
 	open map[uint64]struct{}
-	head *event.Delivery // the next to attempt; nil when there is none now
+	head *event.Delivery // the next to attempt, in a page; nil when there is none now
 	held bool            // see inbox
 	// hasMore tells the recorder that there is something to attempt whatever it
 	// records.
@@ -61,11 +58,14 @@ type queue struct {
 	shut    time.Duration
 	probing bool
 	looked  time.Time // when the loop went round last
+	idle    time.Time // since when nothing is known to be pending; zero: something is
 
+	sender  *sender // nil before the first attempt
 	workers sync.WaitGroup
 	started int // workers
 	jobs    chan job
 	pings   chan struct{} // see Dispatcher.Ping
+	ended   chan struct{} // closed when nobody reads pings any more
 
 	// search is the trouble with reading known, and searchAt when that may be tried
 	// again.
@@ -79,32 +79,38 @@ type queue struct {
 
 // A job is an attempt to make.
 type job struct {
-	delivery event.Delivery
+	delivery *event.Delivery
 	probe    bool
 }
 
-func newQueue(w *webhook, storage Storage, logger *zap.Logger, drainAt time.Time) *queue {
+func newQueue(w *webhook, within *run) *queue {
 	concurrency := w.callback.Concurrency
 	if w.callback.Ordering == OrderByCallback {
 		concurrency = 1 // also for what was detected under another ordering, or is replayed
 	}
 	return &queue{
-		webhook: w, storage: storage, drainAt: drainAt, concurrency: concurrency,
-		logger:  logger.With(zap.String(keyCallback, w.callback.Name)),
-		limiter: newLimiter(w.callback.RateLimit),
-		lanes:   newLanes(),
-		open:    make(map[uint64]struct{}),
-		looked:  time.Now(),
-		jobs:    make(chan job),
-		pings:   make(chan struct{}),
-		inbox:   inbox{news: make(chan struct{}, 1)},
+		webhook: w, options: within.options, within: within, concurrency: concurrency, drainAt: within.drainAt,
+		lanes:  newLanes(),
+		open:   make(map[uint64]struct{}),
+		looked: time.Now(),
+		jobs:   make(chan job),
+		pings:  make(chan struct{}),
+		ended:  make(chan struct{}),
+		inbox:  inbox{news: make(chan struct{}, 1)},
 	}
 }
 
+// log returns the logger of the queue, which is rarely needed.
+func (q *queue) log() *zap.Logger {
+	return q.options.Logger.With(zap.String(keyCallback, q.webhook.callback.Name))
+}
+
 // run hands deliveries to the workers until ctx ends, and returns when the workers
-// have finished what they had begun. attempts ends what takes too long. A queue
-// that drains returns when nothing is left to do, with the storage's first error.
+// have finished what they had begun. attempts ends what takes too long. It also returns
+// when it has long had nothing to do, or when it drains and nothing is left, then with
+// the storage's first error.
 func (q *queue) run(ctx, attempts context.Context) error {
+	defer close(q.ended)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -117,14 +123,14 @@ func (q *queue) run(ctx, attempts context.Context) error {
 			q.choose(ctx)
 		}
 		q.offer(q.head != nil)
-		if q.drained() {
+		if q.drained() || q.retired(now) {
 			break
 		}
 		pace := q.pace(now)
 		var jobs chan<- job
 		var next job
 		if q.head != nil && !q.held && pace == 0 {
-			jobs, next = q.jobs, job{*q.head, q.probing}
+			jobs, next = q.jobs, job{q.head, q.probing}
 			q.startWorker(attempts)
 		}
 		var alarm <-chan time.Time
@@ -145,15 +151,31 @@ func (q *queue) run(ctx, attempts context.Context) error {
 	q.offer(false)
 	close(q.jobs)
 	q.workers.Wait()
+	if q.sender != nil {
+		q.sender.close()
+	}
 	q.readInbox() // a worker may have failed last
 	return q.failed
+}
+
+// retired tells whether the queue has ended because nothing is pending: at once when it
+// has sent nothing, else when the connections are not worth keeping any more.
+func (q *queue) retired(now time.Time) bool {
+	if !q.drainAt.IsZero() || !q.known || len(q.lanes.byStore) > 0 {
+		q.idle = time.Time{}
+		return false
+	}
+	if q.idle.IsZero() {
+		q.idle = now
+	}
+	return (q.sender == nil || now.Sub(q.idle) >= idleConnection) && q.within.retire(q)
 }
 
 // offer sets hasMore. When it ends, what has been attempted is recorded at once: only
 // that can bring something forward.
 func (q *queue) offer(more bool) {
 	if q.hasMore.Swap(more) && !more {
-		q.recorder.hurry()
+		q.within.recorder.hurry()
 	}
 }
 
@@ -161,6 +183,9 @@ func (q *queue) offer(more bool) {
 func (q *queue) startWorker(attempts context.Context) {
 	if q.started == q.concurrency {
 		return
+	}
+	if q.sender == nil {
+		q.sender = q.webhook.sender()
 	}
 	q.started++
 	q.workers.Go(func() {
@@ -179,8 +204,8 @@ func (q *queue) work(ctx context.Context, j job) {
 		signal(q.inbox.news)
 		return
 	}
-	result, change := q.webhook.attempt(ctx, j.delivery)
-	q.recorder.add(attempted{queue: q, delivery: j.delivery, result: result})
+	result, change := q.sender.attempt(ctx, j.delivery)
+	q.within.recorder.add(&attempted{queue: q, delivery: j.delivery, result: result})
 	q.logPassing(change)
 	if change == callbackGone {
 		q.keepPause(ctx)
@@ -204,7 +229,7 @@ func (q *queue) keepPause(ctx context.Context) {
 		}
 		wait, isNew := seen.again(err)
 		if isNew {
-			q.logger.Error(msgPauseFailed, zap.Error(err))
+			q.log().Error(msgPauseFailed, zap.Error(err))
 		}
 		pause(ctx, nil, wait)
 	}
@@ -247,18 +272,17 @@ func (q *queue) readInbox() {
 			q.known = false
 		}
 	}
-	for i := range recorded {
-		a := &recorded[i]
+	for _, a := range recorded {
 		ask := now // for the next delivery of its ordering key
 		if a.result.State == event.Pending && !a.lost {
 			ask = a.result.NextAttempt
-		} else if spansStores(&a.delivery) {
+		} else if spansStores(a.delivery) {
 			q.known = false
 		}
-		q.close(&a.delivery, ask, now)
+		q.close(a.delivery, ask, now)
 	}
-	for i := range refused {
-		q.close(&refused[i], now, now)
+	for _, d := range refused {
+		q.close(d, now, now)
 	}
 }
 
@@ -300,16 +324,16 @@ func (q *queue) choose(ctx context.Context) {
 // whether the callback works, so it is the one that has been attempted least, and
 // what else was read for it is not kept.
 func (q *queue) take(l *lane) {
-	d := l.page[0]
+	q.head = &l.page[0]
 	if q.probing {
-		d = slices.MinFunc(l.page, func(a, b event.Delivery) int { return cmp.Compare(a.Attempts, b.Attempts) })
+		least := slices.MinFunc(l.page, func(a, b event.Delivery) int { return cmp.Compare(a.Attempts, b.Attempts) })
+		q.head = &least
 		l.forget(q.now())
 	} else {
 		l.page = l.page[1:]
 	}
 	l.open++
-	q.open[d.Position] = struct{}{}
-	q.head = &d
+	q.open[q.head.Position] = struct{}{}
 }
 
 // putBack forgets what has been read and is not attempted. It is read again when
@@ -345,6 +369,9 @@ func (q *queue) nap(pace time.Duration) time.Duration {
 		return 0
 	}
 	next := q.searchAt
+	if !q.idle.IsZero() {
+		next = q.idle.Add(idleConnection)
+	}
 	if len(q.lanes.waiting) > 0 && (next.IsZero() || q.lanes.waiting[0].ask.Before(next)) {
 		next = q.lanes.waiting[0].ask
 	}
@@ -361,7 +388,7 @@ func (q *queue) findStores(ctx context.Context) {
 	if q.known || time.Now().Before(q.searchAt) {
 		return
 	}
-	stores, err := q.storage.PendingStores(ctx, q.webhook.callback.Name)
+	stores, err := q.options.Storage.PendingStores(ctx, q.webhook.callback.Name)
 	if err != nil {
 		q.searchAt = q.fail(ctx, &q.search, fmt.Errorf("read which stores have pending deliveries: %w", err))
 		return
@@ -389,7 +416,7 @@ func (q *queue) fail(ctx context.Context, t *trouble, err error) time.Time {
 	}
 	wait, isNew := t.again(err)
 	if isNew && ctx.Err() == nil {
-		q.logger.Error(msgReadFailed, zap.Error(err))
+		q.log().Error(msgReadFailed, zap.Error(err))
 	}
 	return time.Now().Add(wait)
 }

@@ -35,12 +35,13 @@ const (
 type recorder struct {
 	storage Storage
 	logger  *zap.Logger
-	queues  []*queue
+	// hold keeps the queues from sending what could not be recorded.
+	hold func(held bool)
 	// once gives up on the first failure instead of retrying.
 	once bool
 
 	mu      sync.Mutex
-	waiting []attempted
+	waiting []*attempted
 	urgent  bool          // a queue waits for one of them
 	added   chan struct{} // holds one token when there may be something to do
 }
@@ -48,17 +49,17 @@ type recorder struct {
 // An attempted is a result that is to be recorded, and who asks.
 type attempted struct {
 	queue    *queue
-	delivery event.Delivery // as it was before the attempt
+	delivery *event.Delivery // as it was before the attempt
 	result   event.Result
 	// lost tells that the storage does not hold the delivery any more.
 	lost bool
 }
 
-func newRecorder(storage Storage, logger *zap.Logger, queues []*queue, once bool) *recorder {
-	return &recorder{storage: storage, logger: logger, queues: queues, once: once, added: make(chan struct{}, 1)}
+func newRecorder(storage Storage, logger *zap.Logger, hold func(bool), once bool) *recorder {
+	return &recorder{storage: storage, logger: logger, hold: hold, once: once, added: make(chan struct{}, 1)}
 }
 
-func (r *recorder) add(a attempted) {
+func (r *recorder) add(a *attempted) {
 	r.mu.Lock()
 	r.waiting = append(r.waiting, a)
 	r.urgent = r.urgent || !a.queue.hasMore.Load()
@@ -126,7 +127,7 @@ func (r *recorder) ripe() bool {
 	return len(r.waiting) == 0 || r.urgent || len(r.waiting) >= enoughTogether
 }
 
-func (r *recorder) take() []attempted {
+func (r *recorder) take() []*attempted {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := min(len(r.waiting), maxBatch)
@@ -147,7 +148,7 @@ func (r *recorder) len() int {
 // record saves a batch, however often the storage fails, and tells the queues.
 // Meanwhile they send nothing more, because what is sent could not be recorded. Its
 // error, when ctx has ended, is the storage's last, and says how much is lost.
-func (r *recorder) record(ctx context.Context, finished <-chan struct{}, batch []attempted) error {
+func (r *recorder) record(ctx context.Context, finished <-chan struct{}, batch []*attempted) error {
 	var seen trouble
 	for {
 		n, err := r.save(ctx, batch)
@@ -180,7 +181,7 @@ func (r *recorder) record(ctx context.Context, finished <-chan struct{}, batch [
 // save records a batch, and returns how many of it, from the first on, are done with.
 // A delivery that the storage does not hold any more has nothing to be recorded, and
 // must not keep the others from it: the batch is halved until it is found.
-func (r *recorder) save(ctx context.Context, batch []attempted) (int, error) {
+func (r *recorder) save(ctx context.Context, batch []*attempted) (int, error) {
 	results := make([]event.Result, len(batch))
 	for i := range batch {
 		results[i] = batch[i].result
@@ -205,15 +206,9 @@ func (r *recorder) save(ctx context.Context, batch []attempted) (int, error) {
 	return n + m, err
 }
 
-func (r *recorder) hold(held bool) {
-	for _, q := range r.queues {
-		q.hold(held)
-	}
-}
-
 // tell tells each queue what of its has been recorded.
-func (r *recorder) tell(batch []attempted) {
-	byQueue := make(map[*queue][]attempted, len(r.queues))
+func (r *recorder) tell(batch []*attempted) {
+	byQueue := make(map[*queue][]*attempted)
 	for _, a := range batch {
 		byQueue[a.queue] = append(byQueue[a.queue], a)
 	}

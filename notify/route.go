@@ -20,18 +20,48 @@ import (
 // They are due from the detection on, so that deliveries and retries take their turns
 // in the order of time.
 func Route(callbacks []Callback, byStore map[int64][]string) func(e event.Event) []event.Delivery {
+	all, own := routes(callbacks, byStore)
 	return func(e event.Event) []event.Delivery {
+		chosen, ok := own[e.Store.ID]
+		if !ok {
+			chosen = all
+		}
 		var deliveries []event.Delivery
-		names := byStore[e.Store.ID]
-		for i := range callbacks {
-			c := &callbacks[i]
-			if len(names) > 0 && !slices.Contains(names, c.Name) || !c.wants(e) {
-				continue
+		for _, c := range chosen {
+			if c.wants(e) {
+				deliveries = append(deliveries, c.delivery(e, c.orderingKey(e), e.DetectedAt))
 			}
-			deliveries = append(deliveries, c.delivery(e, c.orderingKey(e), e.DetectedAt))
 		}
 		return deliveries
 	}
+}
+
+// routes returns all callbacks, and those of the stores that name some, each in the
+// order of the configuration. A name that no callback has stands for none.
+func routes(callbacks []Callback, byStore map[int64][]string) (all []*Callback, own map[int64][]*Callback) {
+	all, own = make([]*Callback, len(callbacks)), make(map[int64][]*Callback, len(byStore))
+	places := make(map[string]int, len(callbacks))
+	for i := range callbacks {
+		all[i] = &callbacks[i]
+		places[callbacks[i].Name] = i
+	}
+	for storeID, names := range byStore {
+		if len(names) == 0 {
+			continue
+		}
+		chosen := make([]int, 0, len(names))
+		for _, name := range names {
+			if i, ok := places[name]; ok {
+				chosen = append(chosen, i)
+			}
+		}
+		slices.Sort(chosen)
+		own[storeID] = make([]*Callback, 0, len(chosen))
+		for _, i := range slices.Compact(chosen) {
+			own[storeID] = append(own[storeID], all[i])
+		}
+	}
+	return all, own
 }
 
 // Replay returns the delivery with which a person has an event sent to a callback

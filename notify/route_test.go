@@ -31,7 +31,7 @@ func TestRouteChoosesCallbacks(t *testing.T) {
 		{Name: "paused", Format: "standard", Paused: true},
 		{Name: "changes", Format: "ecwid", OnlyChanges: patternsOf(t, "/paymentStatus", "/items/*/price")},
 	}
-	byStore := map[int64][]string{1: {"deletions", "paused"}, 2: {}}
+	byStore := map[int64][]string{1: {"deletions", "paused"}, 2: {}, 4: {"changes", "nobody", "all", "changes"}, 5: {"nobody"}}
 	changed := func(paths ...string) []event.Change {
 		changes := []event.Change{}
 		for _, path := range paths {
@@ -48,6 +48,8 @@ func TestRouteChoosesCallbacks(t *testing.T) {
 		"a store without names sends to all":          {3, event.OrderDeleted, changed(), []string{"all", "deletions", "paused", "changes"}},
 		"so does one with an empty list":              {2, event.OrderDeleted, changed(), []string{"all", "deletions", "paused", "changes"}},
 		"a store with names sends to those":           {1, event.OrderDeleted, changed(), []string{"deletions", "paused"}},
+		"they come in the order of the callbacks":     {4, event.OrderDeleted, changed(), []string{"all", "changes"}},
+		"a name that no callback has is none":         {5, event.OrderDeleted, changed(), nil},
 		"a callback gets the types that it wants":     {3, event.OrderCreated, changed(), []string{"all", "paused", "changes"}},
 		"both restrict":                               {1, event.OrderCreated, changed(), []string{"paused"}},
 		"an update of what a callback waits for":      {3, event.OrderUpdated, changed("/email", "/paymentStatus"), []string{"all", "paused", "changes"}},

@@ -17,9 +17,9 @@ const deadlyRefusals = 5
 // attempt makes one attempt and says what becomes of the delivery, and what that
 // changes for the callback. It returns when the callback's timeout has passed, or ctx
 // ends, at the latest.
-func (w *webhook) attempt(ctx context.Context, d event.Delivery) (event.Result, passing) {
+func (s *sender) attempt(ctx context.Context, d *event.Delivery) (event.Result, passing) {
 	start := time.Now()
-	e, o := w.try(ctx, d)
+	e, o := s.try(ctx, d)
 	end := time.Now()
 	r := event.Result{
 		Callback: d.Callback,
@@ -30,9 +30,9 @@ func (w *webhook) attempt(ctx context.Context, d event.Delivery) (event.Result, 
 			Manual: d.Manual,
 		},
 	}
-	w.settle(&r, &d, &o, end)
-	w.report(Attempted{Delivery: d, Event: e, Result: r})
-	return r, w.gate.end(d.Position, end, &o)
+	s.settle(&r, d, &o, end)
+	s.options.report(&Attempted{Delivery: *d, Event: e, Result: r})
+	return r, s.gate.end(d.Position, end, &o)
 }
 
 // settle says what becomes of a delivery after an attempt that ended then.

@@ -194,21 +194,28 @@ func TestFreshEventsPassPoison(t *testing.T) {
 }
 
 func TestOnlyTheCallbacksFailuresOpen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, slowlyRetried())
-		events := b.commitObjects(t, someStore, 20)
-		b.options.Storage = &unreadableStorage{b.storage}
-		d, stop := b.start(t)
-		synctest.Wait()
-		s := d.States()[0]
-		if s.LastError != notify.ErrorEvent || !s.OpenSince.IsZero() || s.Failures != 0 {
-			t.Errorf("state %+v, want it closed, with no failure of the callback", s)
-		}
-		for _, e := range events {
-			b.checkState(t, e, event.Pending, 1)
-		}
-		stop()
-	})
+	for name, wrap := range map[string]func(notify.Storage) notify.Storage{
+		"events cannot be read":     func(s notify.Storage) notify.Storage { return &unreadableStorage{s} },
+		"another event is in place": func(s notify.Storage) notify.Storage { return &misplacedStorage{s} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBed(t, slowlyRetried())
+				events := b.commitObjects(t, someStore, 20)
+				b.options.Storage = wrap(b.storage)
+				d, stop := b.start(t)
+				synctest.Wait()
+				s := d.States()[0]
+				if s.LastError != notify.ErrorEvent || !s.OpenSince.IsZero() || s.Failures != 0 {
+					t.Errorf("state %+v, want it closed, with no failure of the callback", s)
+				}
+				for _, e := range events {
+					b.checkState(t, e, event.Pending, 1)
+				}
+				stop()
+			})
+		})
+	}
 }
 
 func TestDrainDoesNotWaitForADeadCallback(t *testing.T) {

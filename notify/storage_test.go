@@ -344,8 +344,8 @@ func (s *endlessStorage) Due(_ context.Context, q event.DueQuery) ([]event.Deliv
 	return due, q.Now, nil
 }
 
-func (s *endlessStorage) Event(context.Context, string) (event.Event, error) {
-	return version(someStore, "N1", 1), nil
+func (s *endlessStorage) EventAt(context.Context, uint64) (event.Event, error) {
+	return event.Event{}, nil
 }
 
 func (s *endlessStorage) Record(_ context.Context, results []event.Result) error {
@@ -387,6 +387,13 @@ func TestMemoryDoesNotGrowWithTheBacklog(t *testing.T) {
 // unreadableStorage cannot read events.
 type unreadableStorage struct{ notify.Storage }
 
-func (s *unreadableStorage) Event(context.Context, string) (event.Event, error) {
+func (s *unreadableStorage) EventAt(context.Context, uint64) (event.Event, error) {
 	return event.Event{}, errors.New("storage is damaged")
+}
+
+// misplacedStorage holds another event wherever it is asked.
+type misplacedStorage struct{ notify.Storage }
+
+func (s *misplacedStorage) EventAt(context.Context, uint64) (event.Event, error) {
+	return version(otherStore, "N1", 1), nil
 }

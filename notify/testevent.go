@@ -38,17 +38,18 @@ func (d *Dispatcher) Test(ctx context.Context, name string) (event.Attempt, erro
 // Try is Dispatcher.Test for a callback that no Dispatcher has. The error tells what is
 // wrong with the callback.
 func Try(ctx context.Context, c Callback, userAgent string) (event.Attempt, error) {
-	w, err := newWebhook(c, &Options{UserAgent: userAgent})
+	w, err := newWebhook(&c, &Options{UserAgent: userAgent}, connectors{})
 	if err != nil {
 		return event.Attempt{}, fmt.Errorf("callback %q: %w", c.Name, err)
 	}
-	defer w.closeIdleConnections()
 	return w.test(ctx), nil
 }
 
 func (w *webhook) test(ctx context.Context) event.Attempt {
+	s := w.sender()
+	defer s.close()
 	start := time.Now()
-	o := w.send(ctx, TestEvent(start), w.format, w.callback.Payload, w.keys)
+	o := s.send(ctx, TestEvent(start), w.format, w.callback.Payload, w.keys)
 	return event.Attempt{
 		Number: 1, Time: start.UTC(), Duration: time.Since(start), Manual: true,
 		Status: o.status, Error: o.class, Detail: o.detail, Response: o.response,

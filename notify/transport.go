@@ -17,60 +17,104 @@ import (
 // every attempt for as long as TCP tries.
 const maxPing = 15 * time.Second
 
-// newTransport returns a transport that keeps a connection for each of a callback's
-// workers. Its error names the option that is at fault.
-func newTransport(c *Callback) (*http.Transport, error) {
-	trust, err := c.TLS.config()
+// idleConnection is how long a connection that is not used is kept.
+const idleConnection = 90 * time.Second
+
+// A connector is what the transports of all callbacks with the same TLS and proxy are
+// made of. It never changes.
+type connector struct {
+	trust *tls.Config
+	proxy *url.URL // nil: none
+	// proxyTrust is for an https proxy.
+	proxyTrust *tls.Config
+}
+
+// connectors holds each connector once.
+type connectors map[connection]*connector
+
+// A connection is how a callback is to be connected to.
+type connection struct {
+	tls   TLS
+	proxy string
+}
+
+// get returns the callback's connector. Its error names the option that is at fault.
+func (cs connectors) get(c *Callback) (*connector, error) {
+	how := connection{c.TLS, c.Proxy}
+	if found := cs[how]; found != nil {
+		return found, nil
+	}
+	made, err := newConnector(how)
+	if err != nil {
+		return nil, err
+	}
+	cs[how] = made
+	return made, nil
+}
+
+func newConnector(how connection) (*connector, error) {
+	trust, err := how.tls.config()
 	if err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
-	ping := min(c.Timeout, maxPing)
+	c := &connector{trust: trust}
+	if how.proxy == "" {
+		return c, nil
+	}
+	if c.proxy, err = parseProxy(how.proxy); err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	if c.proxy.Scheme != "https" {
+		return c, nil
+	}
+	authorities, err := how.tls.proxyAuthorities()
+	if err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	c.proxyTrust = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: authorities, ServerName: c.proxy.Hostname()}
+	return c, nil
+}
+
+// transport returns a transport that keeps a connection for each of a callback's
+// workers.
+func (c *connector) transport(timeout time.Duration, workers int) *http.Transport {
+	ping := min(timeout, maxPing)
 	t := &http.Transport{
-		DialContext:            dialWithin(newDialer(c.Timeout), c.Timeout),
-		TLSClientConfig:        trust,
+		DialContext:            dialWithin(newDialer(timeout), timeout),
+		TLSClientConfig:        c.trust.Clone(), // the transport adds to it
 		ForceAttemptHTTP2:      true,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: ping, PingTimeout: ping},
 		DisableCompression:     true,
-		MaxIdleConns:           c.Concurrency,
-		MaxIdleConnsPerHost:    c.Concurrency,
-		IdleConnTimeout:        90 * time.Second,
+		MaxIdleConns:           workers,
+		MaxIdleConnsPerHost:    workers,
+		IdleConnTimeout:        idleConnection,
 		MaxResponseHeaderBytes: 64 << 10,
 		WriteBufferSize:        16 << 10, // an order in one write
 	}
-	if c.Proxy == "" {
-		return t, nil
+	if c.proxy != nil {
+		c.useProxy(t)
 	}
-	proxy, err := parseProxy(c.Proxy)
-	if err != nil {
-		return nil, fmt.Errorf("proxy: %w", err)
-	}
-	return t, useProxy(t, proxy, c.TLS)
+	return t
 }
 
-// useProxy sends everything through a proxy. The guard sees the proxy's address only,
+// useProxy sends everything through the proxy. The guard sees the proxy's address only,
 // so that a target that is an address is looked at here; a name is resolved by the
 // proxy, which has to guard itself.
-func useProxy(t *http.Transport, proxy *url.URL, own TLS) error {
-	t.Proxy = func(r *http.Request) (*url.URL, error) { return proxy, checkLiteral(r.URL.Hostname()) }
+func (c *connector) useProxy(t *http.Transport) {
+	t.Proxy = func(r *http.Request) (*url.URL, error) { return c.proxy, checkLiteral(r.URL.Hostname()) }
 	t.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 		if resp.StatusCode != http.StatusOK {
 			return &proxyError{resp.StatusCode}
 		}
 		return nil
 	}
-	if proxy.Scheme != "https" {
-		return nil
-	}
-	authorities, err := own.proxyAuthorities()
-	if err != nil {
-		return fmt.Errorf("tls: %w", err)
+	if c.proxyTrust == nil {
+		return
 	}
 	dial := t.DialContext
-	trust := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: authorities, ServerName: proxy.Hostname()}
 	t.DialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		return dialTLS(ctx, dial, trust, network, address)
+		return dialTLS(ctx, dial, c.proxyTrust, network, address)
 	}
-	return nil
 }
 
 // dialTLS connects to a proxy. What it returns is no *tls.Conn: the transport would

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/time/rate"
+
 	"github.com/ecwid-events/ecwid-events/event"
 )
 
@@ -25,25 +27,25 @@ const (
 	maxResponse = 1 << 10
 )
 
-// A webhook makes the attempts of one callback. Its methods may be called
-// concurrently.
+// A webhook is a callback that has been checked, and how it does. There is one for each
+// callback, idle or not, so it is small. Its methods may be called concurrently.
 type webhook struct {
-	callback  Callback
-	target    *url.URL    // without user and password
-	header    http.Header // what every request has, whatever its format
+	callback  *Callback
+	options   *Options
+	target    *url.URL      // without user and password
+	user      *url.Userinfo // of the target
 	format    Format
 	keys      [][]byte // of format
-	storage   Storage
-	transport http.RoundTripper
-	report    func(Attempted)
+	connector *connector
+	limiter   *rate.Limiter // nil: no limit
 
 	// gate says when an attempt may begin.
-	gate *gate
+	gate gate
 	// pausing is held while a pause is made durable, or ended.
 	pausing sync.Mutex
 }
 
-func newWebhook(c Callback, o *Options) (*webhook, error) {
+func newWebhook(c *Callback, o *Options, connectors connectors) (*webhook, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -61,19 +63,15 @@ func newWebhook(c Callback, o *Options) (*webhook, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, err := newTransport(&c)
+	connector, err := connectors.get(c)
 	if err != nil {
 		return nil, err
 	}
 	w := &webhook{
-		callback: c, header: c.header(target.User, o.UserAgent), format: format, storage: o.Storage,
-		transport: transport, report: o.report, gate: newGate(&c),
-	}
-	if o.Transport != nil {
-		w.transport = o.Transport
+		callback: c, options: o, target: target, user: target.User, format: format, connector: connector,
+		limiter: newLimiter(c.RateLimit), gate: newGate(c),
 	}
 	target.User = nil
-	w.target = target
 	for i, secret := range c.SigningSecrets {
 		key, err := format.ParseSecret(secret)
 		if err != nil {
@@ -84,35 +82,65 @@ func newWebhook(c Callback, o *Options) (*webhook, error) {
 	return w, nil
 }
 
+// A sender makes the attempts of one callback. Its methods may be called concurrently.
+type sender struct {
+	*webhook
+	header    http.Header // what every request has, whatever its format
+	transport http.RoundTripper
+}
+
+// sender returns what the caller closes. It opens no connection before the first
+// attempt.
+func (w *webhook) sender() *sender {
+	s := &sender{webhook: w, header: w.callback.header(w.user, w.options.UserAgent), transport: w.options.Transport}
+	if s.transport == nil {
+		s.transport = w.connector.transport(w.callback.Timeout, w.callback.Concurrency)
+	}
+	return s
+}
+
+// close closes the connections, when all attempts have ended.
+func (s *sender) close() {
+	if s.options.Transport != nil {
+		return // not ours
+	}
+	if t, ok := s.transport.(*http.Transport); ok {
+		t.CloseIdleConnections()
+	}
+}
+
 // try reads the event and sends it. An event that cannot be read or rendered is a
 // failed attempt: it is retried, and seen by whoever looks at the delivery.
-func (w *webhook) try(ctx context.Context, d event.Delivery) (event.Event, outcome) {
-	e, err := w.storage.Event(ctx, d.EventID)
+func (s *sender) try(ctx context.Context, d *event.Delivery) (event.Event, outcome) {
+	e, err := s.options.Storage.EventAt(ctx, d.Position)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return event.Event{}, stopped()
-	case err != nil:
+	case err == nil && e.ID != d.EventID:
+		err = fmt.Errorf("the storage holds event %s in the place of %s", e.ID, d.EventID)
+	}
+	if err != nil {
 		return event.Event{}, outcome{class: ErrorEvent, detail: clip(err.Error(), maxDetail)}
 	}
-	format, keys, err := w.formatOf(d)
+	format, keys, err := s.formatOf(d)
 	if err != nil {
 		return e, outcome{class: ErrorFormat, detail: clip(err.Error(), maxDetail)}
 	}
-	return e, w.send(ctx, e, format, d.Payload, keys)
+	return e, s.send(ctx, e, format, d.Payload, keys)
 }
 
 // send renders an event and POSTs it.
-func (w *webhook) send(ctx context.Context, e event.Event, format Format, payload event.Payload, keys [][]byte) outcome {
+func (s *sender) send(ctx context.Context, e event.Event, format Format, payload event.Payload, keys [][]byte) outcome {
 	body, err := format.Body(e, payload)
 	if err != nil {
 		return outcome{class: ErrorFormat, detail: clip(err.Error(), maxDetail)}
 	}
-	return w.post(ctx, format, keys, e, body)
+	return s.post(ctx, format, keys, e, body)
 }
 
 // formatOf returns the delivery's format, which is another than the callback's
 // when the configuration has changed since the event, and the keys for it.
-func (w *webhook) formatOf(d event.Delivery) (Format, [][]byte, error) {
+func (w *webhook) formatOf(d *event.Delivery) (Format, [][]byte, error) {
 	if d.Format == w.callback.Format {
 		return w.format, w.keys, nil
 	}
@@ -133,16 +161,16 @@ func (w *webhook) formatOf(d event.Delivery) (Format, [][]byte, error) {
 	return format, keys, nil
 }
 
-func (w *webhook) post(ctx context.Context, format Format, keys [][]byte, e event.Event, body []byte) outcome {
-	limited, cancel := context.WithTimeout(ctx, w.callback.Timeout)
+func (s *sender) post(ctx context.Context, format Format, keys [][]byte, e event.Event, body []byte) outcome {
+	limited, cancel := context.WithTimeout(ctx, s.callback.Timeout)
 	defer cancel()
 	watched, reached := watch(limited)
-	resp, err := w.transport.RoundTrip(w.request(watched, format, keys, e, body))
+	resp, err := s.transport.RoundTrip(s.request(watched, format, keys, e, body))
 	if err != nil {
-		if o, ended := w.endedBy(ctx, limited, 0, nil); ended {
+		if o, ended := s.endedBy(ctx, limited, 0, nil); ended {
 			return o
 		}
-		return judgeError(err, w.callback.Proxy != "" && !reached.target.Load())
+		return judgeError(err, s.callback.Proxy != "" && !reached.target.Load())
 	}
 	defer func() { _ = resp.Body.Close() }()
 
@@ -152,9 +180,9 @@ func (w *webhook) post(ctx context.Context, format Format, keys [][]byte, e even
 	}
 	refused := resp.StatusCode/100 != 2 && ctx.Err() == nil // whatever its body was to say
 	if err == nil || refused {
-		return w.judge(resp, response)
+		return s.judge(resp, response)
 	}
-	if o, ended := w.endedBy(ctx, limited, resp.StatusCode, response); ended {
+	if o, ended := s.endedBy(ctx, limited, resp.StatusCode, response); ended {
 		return o
 	}
 	// A 2xx does not count here: a receiver that fails on its way breaks off like
@@ -189,15 +217,15 @@ func (w *webhook) endedBy(ctx, limited context.Context, status int, response []b
 
 // request is made for RoundTrip rather than a Client, which would read an answer's
 // Location.
-func (w *webhook) request(ctx context.Context, format Format, keys [][]byte, e event.Event, body []byte) *http.Request {
+func (s *sender) request(ctx context.Context, format Format, keys [][]byte, e event.Event, body []byte) *http.Request {
 	r := (&http.Request{
 		Method:        http.MethodPost,
-		URL:           w.url(),
-		Host:          w.target.Host,
+		URL:           s.url(),
+		Host:          s.target.Host,
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
 		ProtoMinor:    1,
-		Header:        w.header.Clone(),
+		Header:        s.header.Clone(),
 		Body:          io.NopCloser(bytes.NewReader(body)),
 		ContentLength: int64(len(body)),
 		GetBody:       func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
@@ -235,6 +263,9 @@ func (w *webhook) url() *url.URL {
 // readAnswer reads an answer's body up to maxAnswer, to its end if it is not
 // longer so that the connection can be used again, and returns its start as text.
 func readAnswer(body io.Reader) ([]byte, error) {
+	if body == http.NoBody {
+		return nil, nil
+	}
 	limited := io.LimitReader(body, maxAnswer)
 	// A rune more than is kept, so that one across the border is not mangled.
 	start, err := io.ReadAll(io.LimitReader(limited, maxResponse+utf8.UTFMax))
@@ -245,10 +276,4 @@ func readAnswer(body io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	return []byte(clip(string(start), maxResponse)), err
-}
-
-func (w *webhook) closeIdleConnections() {
-	if t, ok := w.transport.(*http.Transport); ok {
-		t.CloseIdleConnections()
-	}
 }
