@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // unsupported names the keys whose features are not there yet, without the
@@ -29,11 +30,21 @@ func (r *report) refuse(features map[string][]string, path, key string, v reflec
 		}
 	case v.Kind() == reflect.Struct && !isScalar(v):
 		for f, value := range v.Fields() {
-			if name, ok := keyOf(f); ok {
+			if name, ok := keyOf(f); ok && concerns(features, join(key, name)) {
 				r.refuse(features, join(path, name), join(key, name), value)
 			}
 		}
 	}
+}
+
+// concerns tells whether a key, or one below it, is that of a feature.
+func concerns(features map[string][]string, key string) bool {
+	for feature := range features {
+		if feature == key || strings.HasPrefix(feature, key+".") {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *report) refuseValue(path string, words []string, v reflect.Value) {

@@ -148,6 +148,13 @@ func TestTLS(t *testing.T) {
 	askForCertificate := func(s *httptest.Server) {
 		s.TLS.ClientAuth, s.TLS.ClientCAs = tls.RequireAndVerifyClientCert, own.Pool()
 	}
+	// In TLS 1.2 the handshake waits for the verdict on the client; in 1.3 the request is
+	// under way by then, and a reset may overtake the alert: see
+	// TestClientCertificateIsRefusedAfterTheHandshake.
+	refuseInHandshake := func(s *httptest.Server) {
+		askForCertificate(s)
+		s.TLS.MaxVersion = tls.VersionTLS12
+	}
 	stranger := other.client(t, "stranger")
 	old := func(s *httptest.Server) { s.TLS.MinVersion, s.TLS.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }
 	for name, tc := range map[string]struct {
@@ -164,9 +171,9 @@ func TestTLS(t *testing.T) {
 		"an authority that is another":         {"127.0.0.1", inAnHour, nil, other.ca, "unknown authority"},
 		"a certificate of another name":        {"callback.test", inAnHour, nil, own.ca, "127.0.0.1"},
 		"a certificate that has expired":       {"127.0.0.1", anHourAgo, nil, own.ca, "expired"},
-		"no client certificate":                {"127.0.0.1", inAnHour, askForCertificate, own.ca, "certificate"},
+		"no client certificate":                {"127.0.0.1", inAnHour, refuseInHandshake, own.ca, "handshake failure"},
 		"a client certificate of nobody": {
-			"127.0.0.1", inAnHour, askForCertificate,
+			"127.0.0.1", inAnHour, refuseInHandshake,
 			notify.TLS{CAFile: own.ca.CAFile, CertFile: stranger.CertFile, KeyFile: stranger.KeyFile},
 			"certificate",
 		},
@@ -192,6 +199,28 @@ func TestTLS(t *testing.T) {
 				t.Errorf("%d requests came through", n)
 			}
 		})
+	}
+}
+
+func TestClientCertificateIsRefusedAfterTheHandshake(t *testing.T) {
+	t.Parallel()
+	own := newTrust(t)
+	receiver := &notifytest.Receiver{}
+	server := own.serve(t, receiver, "127.0.0.1", time.Now().Add(time.Hour), func(s *httptest.Server) {
+		s.TLS.ClientAuth, s.TLS.ClientCAs, s.TLS.MinVersion = tls.RequireAndVerifyClientCert, own.Pool(), tls.VersionTLS13
+	})
+	c := callbackTo(secretURL(server.URL))
+	c.TLS = own.ca
+	b := newBed(t, c)
+	e := b.commitObjects(t, someStore, 1)[0]
+	b.drain(t)
+	class := notify.ErrorTLS
+	if _, attempts := b.delivery(t, e); attempts[0].Error == notify.ErrorReset {
+		class = notify.ErrorReset
+	}
+	b.checkAttempt(t, e, event.Pending, 0, class, "")
+	if n := receiver.Requests(); n != 0 {
+		t.Errorf("%d requests came through", n)
 	}
 }
 
