@@ -79,7 +79,10 @@ type Config struct {
 	Log       Log        `yaml:"log"`
 	// Notes tell what of the files of StoresDir has no counterpart here. They are
 	// the first of Warnings.
-	Notes []string `yaml:"-"`
+	Notes []Note `yaml:"-"`
+	// Unread tells which values could not be had, and are zero: only where less than
+	// the Whole was asked for. Then Store.API may be APIAuto.
+	Unread Faults `yaml:"-"`
 }
 
 // A Store is an Ecwid shop that is polled.

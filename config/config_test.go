@@ -1,6 +1,7 @@
 package config
 
 import (
+	stdcmp "cmp"
 	"errors"
 	"flag"
 	"os"
@@ -40,7 +41,7 @@ var testChecks = Checks{
 		return refuseWord(secret, "bad", format+" does not take "+secret+": begin it with whsec_")
 	},
 	Header: func(name, value string) error {
-		return errors.Join(refuseWord(name, "bad", "is set by the program: remove it"), refuseWord(value, "bad", "is a value that no header can have"))
+		return stdcmp.Or(refuseWord(name, "bad", "is set by the program: remove it"), refuseWord(value, "bad", "is a value that no header can have"))
 	},
 	TLS: func(files TLS) error { return refuseWord(files.CAFile, "bad", "ca_file holds no certificate") },
 }

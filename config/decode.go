@@ -223,6 +223,7 @@ func (d *decoder) list(path string, n *yaml.Node, out reflect.Value) {
 		d.fault(path, "must be a list: begin each item with \"- \" on a line of its own, or write [a, b]")
 		return
 	}
+	out.Grow(len(n.Content))
 	for i, node := range n.Content {
 		if d.full() {
 			return
@@ -234,6 +235,9 @@ func (d *decoder) list(path string, n *yaml.Node, out reflect.Value) {
 			x.setDefaults()
 		}
 		d.decode(at, node, v)
+		if d.unreadAt(at) {
+			continue
+		}
 		if isScalar(v) && v.IsZero() {
 			d.fault(at, "is empty: remove this item, or write its value")
 		}
@@ -253,6 +257,9 @@ func (d *decoder) table(path string, n *yaml.Node, out reflect.Value) {
 		d.line[at] = p.key.Line
 		v := reflect.New(out.Type().Elem()).Elem()
 		d.decode(at, p.value, v)
+		if d.unreadAt(at) {
+			continue
+		}
 		out.SetMapIndex(reflect.ValueOf(p.key.Value), v)
 	}
 }
@@ -263,7 +270,7 @@ func (d *decoder) scalar(path string, n *yaml.Node, out reflect.Value) {
 		d.fault(path, "must be a single value, and is a list or a section")
 		return
 	}
-	text, plain, ok := d.text(path, n)
+	text, plain, ok := d.text(path, n, d.spared(path, out))
 	if !ok {
 		return
 	}
@@ -275,8 +282,9 @@ func (d *decoder) scalar(path string, n *yaml.Node, out reflect.Value) {
 var reference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)
 
 // text returns the text of a scalar, with ${NAME} replaced, and whether it counts
-// as written without quotes. It returns false after a fault.
-func (d *decoder) text(path string, n *yaml.Node) (text string, plain, ok bool) {
+// as written without quotes. It returns false after a fault, and for a spared value
+// that is missing.
+func (d *decoder) text(path string, n *yaml.Node, spared bool) (text string, plain, ok bool) {
 	const quoted = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
 	if d.env == nil {
 		return n.Value, true, true
@@ -285,7 +293,7 @@ func (d *decoder) text(path string, n *yaml.Node) (text string, plain, ok bool) 
 	if m != nil {
 		value, set := d.env(m[1])
 		if !set {
-			d.fault(path, "the environment variable %s is not set", m[1])
+			d.miss(spared, path, "the environment variable %s is not set", m[1])
 			return "", false, false
 		}
 		d.reference[path] = m[1]

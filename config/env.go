@@ -30,13 +30,18 @@ var variables = []struct{ name, path string }{
 // FromEnv makes the smallest configuration from environment variables, for where
 // there is no file: ECWID_STORE_ID, ECWID_ORDER_SECRET and CALLBACK_URL are
 // required. Secrets may be given by files, as ECWID_ORDER_SECRET_FILE. A
-// STORAGE_DSN asks for PostgreSQL. An empty variable is like an unset one. Its
-// error is a Faults that names the variables.
+// STORAGE_DSN asks for PostgreSQL. An empty variable is like an unset one, but for
+// ADMIN_LISTEN, where it means none. Its error is a Faults that names the variables.
 func FromEnv(env func(string) (string, bool), checks Checks) (*Config, error) {
-	return fromEnv(env, checks, unsupported)
+	return FromEnvExtent(Whole, env, checks)
 }
 
-func fromEnv(env func(string) (string, bool), checks Checks, features map[string][]string) (*Config, error) {
+// FromEnvExtent is FromEnv for whoever needs less than the whole.
+func FromEnvExtent(extent Extent, env func(string) (string, bool), checks Checks) (*Config, error) {
+	return fromEnv(extent, env, checks, unsupported)
+}
+
+func fromEnv(extent Extent, env func(string) (string, bool), checks Checks, features map[string][]string) (*Config, error) {
 	r := newReport("")
 	r.called = map[string]string{}
 	dir, err := os.Getwd()
@@ -47,7 +52,7 @@ func fromEnv(env func(string) (string, bool), checks Checks, features map[string
 	tree := newTree()
 	for _, v := range variables {
 		r.called[v.path] = v.name
-		if value, _ := env(v.name); value != "" {
+		if value, set := env(v.name); value != "" || set && v.path == "admin.listen" {
 			tree.set(v.path, value)
 			if strings.HasPrefix(v.path, "storage.dsn") {
 				r.called["storage.driver"] = v.name
@@ -55,7 +60,7 @@ func fromEnv(env func(string) (string, bool), checks Checks, features map[string
 			}
 		}
 	}
-	l := loader{report: r, dir: dir, env: env, checks: checks, unsupported: features}
+	l := loader{report: r, dir: dir, env: env, checks: checks, unsupported: features, extent: extent}
 	return l.load(tree.root)
 }
 

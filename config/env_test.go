@@ -3,7 +3,10 @@ package config
 import (
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,6 +45,26 @@ func TestFromEnvMakesTheSmallestConfiguration(t *testing.T) {
 	}
 }
 
+// An empty variable is like an unset one, but the address of the admin API can be none.
+func TestFromEnvTurnsTheAdminAPIOff(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		env  map[string]string
+		want string
+	}{
+		{smallestEnv, "127.0.0.1:8321"},
+		{with(map[string]string{"ADMIN_LISTEN": ""}), ""},
+	} {
+		c, err := FromEnv(envOf(test.env), testChecks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Admin.Listen != test.want {
+			t.Errorf("%v: admin.listen is %q, want %q", test.env, c.Admin.Listen, test.want)
+		}
+	}
+}
+
 func TestFromEnvRefines(t *testing.T) {
 	t.Parallel()
 	signing, err := filepath.Abs("testdata/secrets/signing1")
@@ -53,7 +76,7 @@ func TestFromEnvRefines(t *testing.T) {
 		"CALLBACK_FORMAT": "ecwid", "SIGNING_SECRET_FILE": signing, "POLL_SCHEDULE": "10m",
 		"STORAGE_DSN": "postgres://hush", "ADMIN_LISTEN": ":80", "ADMIN_TOKEN": "${X}", "LOG_LEVEL": "debug",
 	})
-	c, err := fromEnv(envOf(env), testChecks, nil)
+	c, err := fromEnv(Whole, envOf(env), testChecks, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,6 +87,21 @@ func TestFromEnvRefines(t *testing.T) {
 	want := []string{"secret_from_a_file", "ecwid", "whsec_one", "10m", "10m", "postgres", "postgres://hush", ":80", "${X}", "debug"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// README.md names every variable whose feature is there.
+func TestVariablesAreDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("[A-Z_]+").FindAllString(string(page), -1)
+	for _, v := range variables {
+		if _, later := unsupported[strings.TrimSuffix(v.path, "_file")]; !later && !slices.Contains(named, v.name) {
+			t.Errorf("README.md does not name %s", v.name)
+		}
 	}
 }
 
@@ -93,7 +131,7 @@ SIGNING_SECRET: xml does not take <secret>: begin it with whsec_`},
 			"ECWID_ORDER_SECRET_FILE": "testdata/secrets/order", "SIGNING_SECRET_FILE": "testdata/secrets/refused", "ADMIN_TOKEN_FILE": "/nowhere",
 		}), want: `
 ECWID_ORDER_SECRET: is set, and so is ECWID_ORDER_SECRET_FILE: keep one of them
-ADMIN_TOKEN_FILE: cannot read that file: no such file or directory
+ADMIN_TOKEN_FILE: cannot read /nowhere: no such file or directory
 SIGNING_SECRET_FILE: standard does not take <secret>: begin it with whsec_`},
 		"not supported yet": {env: with(map[string]string{
 			"STORAGE_DSN": "hush",
@@ -106,7 +144,7 @@ ADMIN_TOKEN: required, as ADMIN_LISTEN is reachable from other machines: set a t
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := fromEnv(envOf(test.env), testChecks, test.features)
+			_, err := fromEnv(Whole, envOf(test.env), testChecks, test.features)
 			if diff := cmp.Diff(strings.TrimPrefix(test.want, "\n"), fmt.Sprint(err)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

@@ -70,6 +70,10 @@ type report struct {
 	faults  Faults
 	faulted map[string]bool
 	dropped int
+	// lenient tells that some values may be missing, of which unread then tells: see
+	// Extent.
+	lenient bool
+	unread  Faults
 }
 
 func newReport(file string) *report {
@@ -161,8 +165,8 @@ func parent(path string) string {
 }
 
 // inOrder returns the faults in the order of their lines.
-func (r *report) inOrder() Faults {
-	slices.SortStableFunc(r.faults, func(a, b Fault) int {
+func (f Faults) inOrder() Faults {
+	slices.SortStableFunc(f, func(a, b Fault) int {
 		switch {
 		case a.Line == b.Line:
 			return 0
@@ -173,7 +177,7 @@ func (r *report) inOrder() Faults {
 		}
 		return a.Line - b.Line
 	})
-	return slices.Compact(r.faults)
+	return slices.Compact(f)
 }
 
 // faultsOf returns the faults of files, one after the other, or nil.
@@ -181,7 +185,7 @@ func faultsOf(reports ...*report) error {
 	var all Faults
 	more := false
 	for _, r := range reports {
-		all = append(all, r.inOrder()...)
+		all = append(all, r.faults.inOrder()...)
 		more = more || r.dropped > 0
 	}
 	if more || len(all) > maxFaults {

@@ -51,7 +51,7 @@ func (l *loader) instance(c *Config, r *report, data []byte) {
 	s.Callbacks, s.Paused = []string{cb.Name}, in.paused
 	in.line["callback.name"] = in.lineOf("store.id")
 	for _, note := range in.notes {
-		c.Notes = append(c.Notes, r.file+": "+note)
+		c.Notes = append(c.Notes, Note{File: r.file, Text: note})
 	}
 	c.Stores, c.Callbacks = append(c.Stores, s), append(c.Callbacks, cb)
 	l.stores = append(l.stores, place{r, instanceStore})
@@ -135,8 +135,8 @@ func (in *instance) translate(root *yaml.Node) bool {
 	if !in.isEcwid(element) {
 		return false
 	}
-	in.read(top, topKeys, "element", "configuration")
-	given := in.read(in.pairs("configuration", configuration), configurationKeys)
+	in.read("", top, topKeys, "element", "configuration")
+	given := in.read("configuration", in.pairs("configuration", configuration), configurationKeys)
 	if !given["event.notification.enabled"] {
 		in.pause()
 	}
@@ -171,9 +171,9 @@ func (in *instance) isEcwid(element *yaml.Node) bool {
 	return key == "ecwid"
 }
 
-// read translates what an object of the instance gives, in the order of keys, and
-// returns their names. Keys that are known elsewhere are left out.
-func (in *instance) read(pairs []pair, keys []instanceKey, elsewhere ...string) map[string]bool {
+// read translates what the object at path of the instance gives, in the order of keys,
+// and returns their names. Keys that are known elsewhere are left out.
+func (in *instance) read(path string, pairs []pair, keys []instanceKey, elsewhere ...string) map[string]bool {
 	values := map[string]*yaml.Node{}
 	known := map[string]bool{}
 	for _, name := range elsewhere {
@@ -183,12 +183,12 @@ func (in *instance) read(pairs []pair, keys []instanceKey, elsewhere ...string) 
 		known[k.name] = true
 	}
 	for _, p := range pairs {
-		switch name := p.key.Value; {
-		case isEmpty(p.value):
-		case known[name]:
+		name := p.key.Value
+		if !isEmpty(p.value) && !known[name] {
+			name = in.unknown(path, p.key)
+		}
+		if _, taken := values[name]; !taken && known[name] && !isEmpty(p.value) {
 			values[name] = p.value
-		default:
-			in.unused = append(in.unused, showKey(name))
 		}
 	}
 	given := map[string]bool{}
@@ -200,6 +200,34 @@ func (in *instance) read(pairs []pair, keys []instanceKey, elsewhere ...string) 
 		}
 	}
 	return given
+}
+
+// unknown tells of a key without a counterpart. One that was meant to be another is a
+// fault: where the signature key is misspelt, say, events would be sent unsigned. It
+// returns the key that was meant, if there is one.
+func (in *instance) unknown(path string, key *yaml.Node) (meant string) {
+	const most = 2 // edits; the keys are long, and differ by more
+	wanted, least := plainKey(key.Value), most+1
+	for _, k := range configurationKeys {
+		if n := distance(wanted, plainKey(k.name)); n < least {
+			meant, least = k.name, n
+		}
+	}
+	message := "unknown key " + showKey(key.Value) + ": "
+	switch {
+	case meant == "":
+		in.unused = append(in.unused, showKey(key.Value))
+	case path == "":
+		in.add(key.Line, "", message+"did you mean "+meant+", under configuration?")
+	default:
+		in.add(key.Line, path, message+"did you mean "+meant+"?")
+	}
+	return meant
+}
+
+// plainKey returns a key without what is easily confused.
+func plainKey(key string) string {
+	return strings.NewReplacer("_", ".", "-", ".").Replace(strings.ToLower(key))
 }
 
 // isEmpty tells whether a value is as good as none: what GET /instances returns has
@@ -249,8 +277,8 @@ func (in *instance) pause() {
 }
 
 // placeholder matches what the documentation has in the place of values, and what
-// Open Connectors shows instead of secrets.
-var placeholder = regexp.MustCompile(`^(<.*>|\*+|[xX]{8,})$|(?i:<insert_)`)
+// Open Connectors shows instead of secrets. A lone * is none: it means all.
+var placeholder = regexp.MustCompile(`^(<.*>|\*{2,}|[xX]{8,})$|(?i:<insert_)`)
 
 // filledIn reports a value that is to be replaced by a person's own.
 func (in *instance) filledIn(path string, n *yaml.Node) bool {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"strings"
@@ -157,6 +158,9 @@ func TestInstanceKeys(t *testing.T) {
 				"event.poller.configuration.orders.datesConfiguration, event.poller.configuration.orders.filterByUpdatedDate, "+
 				"event.poller.configuration.orders.idField, event.poller.configuration.orders.pageSize, event.poller.configuration.orders.url"),
 		"objects": {configuration: map[string]any{"event.objects": "orders"}},
+		"all objects": {configuration: map[string]any{"event.objects": "*"}, notes: []string{
+			productNote, "i.json: event.objects: only orders are polled, not the other objects of *",
+		}},
 		"more objects": {configuration: map[string]any{"event.objects": "customers, orders,products,"}, notes: []string{
 			productNote, "i.json: event.objects: only orders are polled, not customers, products",
 		}},
@@ -171,7 +175,7 @@ func TestInstanceKeys(t *testing.T) {
 			},
 			configuration: map[string]any{"event.notification.subscription.id": "5", "instance.variables": ""},
 			notes: []string{productNote, "i.json: not used, as there is no counterpart here: element.id, " +
-				"(not shown: it is no single word), id, token, (not shown: it is no single word)"},
+				"(not shown: it is no single word), id, token, event.notification.subscription.id"},
 		},
 	}
 	for name, test := range tests {
@@ -187,9 +191,14 @@ func TestInstanceKeys(t *testing.T) {
 			if test.callback != nil {
 				test.callback(&c)
 			}
-			want.Stores, want.Callbacks, want.Notes = []Store{s}, []Callback{c}, []string{productNote}
+			want.Stores, want.Callbacks = []Store{s}, []Callback{c}
+			notes := []string{productNote}
 			if test.notes != nil {
-				want.Notes = append([]string(nil), test.notes...) // nil when there are none
+				notes = test.notes
+			}
+			for _, note := range notes {
+				file, text, _ := strings.Cut(note, ": ")
+				want.Notes = append(want.Notes, Note{file, text})
 			}
 			got, err := loadInstance(t, documented(t, test.configuration, test.top))
 			if err != nil {
@@ -197,6 +206,54 @@ func TestInstanceKeys(t *testing.T) {
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A key that was meant to be another is no key without a counterpart: a callback whose
+// signature key is misspelt would get events unsigned.
+func TestMisspeltInstanceKeys(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		configuration, top map[string]any
+		want               string // empty: no fault
+	}{
+		"letters in the wrong order": {
+			configuration: map[string]any{"event.notification.signature.kye": "hush"},
+			want:          "configuration: unknown key event.notification.signature.kye: did you mean event.notification.signature.key?",
+		},
+		"capitals and other separators": {
+			configuration: map[string]any{"Event.Notification.Callback-Headers": map[string]any{"X-A": "hush"}},
+			want:          "configuration: unknown key Event.Notification.Callback-Headers: did you mean event.notification.callback.headers?",
+		},
+		"what is required is told once": {
+			configuration: map[string]any{"ecwid.order.key": nil, "ecwid.orders.key": "hush"},
+			want:          "configuration: unknown key ecwid.orders.key: did you mean ecwid.order.key?",
+		},
+		"beside the configuration": {
+			top:  map[string]any{"event.notification.signature.key": "hush"},
+			want: "unknown key event.notification.signature.key: did you mean event.notification.signature.key, under configuration?",
+		},
+		"without a value":   {configuration: map[string]any{"event.notification.signature.kye": ""}},
+		"one of its own":    {configuration: map[string]any{"event.notification.type": "hush"}},
+		"a token, not told": {configuration: map[string]any{strings.Repeat("hush.", 13) + "hush": "x"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, err := loadInstance(t, documented(t, test.configuration, test.top))
+			got := ""
+			if faults, ok := errors.AsType[Faults](err); ok {
+				for i := range faults {
+					faults[i].File, faults[i].Line = "", 0
+				}
+				got = faults.Error()
+			} else if strings.Contains(strings.Join(c.Warnings(), "\n"), "hush") {
+				t.Errorf("the warnings tell a secret: %q", c.Warnings())
+			}
+			if got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 		})
 	}

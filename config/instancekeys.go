@@ -70,7 +70,7 @@ func (in *instance) meaning(k instanceKey, n *yaml.Node) (string, bool) {
 	if !in.filledIn(k.at(), n) {
 		return "", false
 	}
-	text, _, ok := in.text(k.at(), n)
+	text, _, ok := in.text(k.at(), n, false)
 	return strings.TrimSpace(text), ok
 }
 
@@ -224,6 +224,8 @@ func (in *instance) objects(k instanceKey, n *yaml.Node) {
 		case "":
 		case "orders":
 			orders = true
+		case "*":
+			orders, others = true, append(others, "the other objects of *")
 		default:
 			others = append(others, showKey(word))
 		}

@@ -87,12 +87,16 @@ func (d *decoder) unknownKey(key string, t reflect.Type) (meant, message string)
 	return "", message + "the keys here are " + strings.Join(keysOf(t), ", ")
 }
 
-var word = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,32}$`)
+// words are what a key consists of: one, or several with dots between them.
+var words = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}(\.[A-Za-z0-9_-]{1,32})*$`)
+
+// maxShownKey is above the keys of instances, which have dots, and below most tokens.
+const maxShownKey = 64
 
 // showKey returns the key for a message. A value in a key's place, such as a
 // token, is not shown.
 func showKey(key string) string {
-	if !word.MatchString(key) {
+	if len(key) > maxShownKey || !words.MatchString(key) {
 		return "(not shown: it is no single word)"
 	}
 	return key

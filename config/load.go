@@ -47,6 +47,11 @@ func Find(explicit string, search []string) (path string, found bool, err error)
 // Load reads the configuration from a file, and from those of its stores_dir. env looks up ${NAME}, and
 // $STATE_DIRECTORY for Storage.Path. Its error is a Faults.
 func Load(path string, env func(string) (string, bool), checks Checks) (*Config, error) {
+	return LoadExtent(Whole, path, env, checks)
+}
+
+// LoadExtent is Load for whoever needs less than the whole.
+func LoadExtent(extent Extent, path string, env func(string) (string, bool), checks Checks) (*Config, error) {
 	r := newReport(path)
 	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
@@ -58,7 +63,7 @@ func Load(path string, env func(string) (string, bool), checks Checks) (*Config,
 		r.add(0, "", err.Error())
 		return nil, faultsOf(r)
 	}
-	l := loader{report: r, dir: dir, env: env, substitute: true, checks: checks, unsupported: unsupported}
+	l := loader{report: r, dir: dir, env: env, substitute: true, checks: checks, unsupported: unsupported, extent: extent}
 	return l.file(data)
 }
 
@@ -97,6 +102,7 @@ type loader struct {
 	substitute  bool // replace ${NAME}
 	checks      Checks
 	unsupported map[string][]string
+	extent      Extent
 
 	keys map[reflect.Type]map[string]field
 	// further holds the reports of the files of stores_dir.
@@ -121,6 +127,7 @@ func (l *loader) decoder(r *report, dir string) *decoder {
 	if l.keys == nil {
 		l.keys = map[reflect.Type]map[string]field{}
 	}
+	r.lenient = l.extent != Whole
 	d := &decoder{report: r, dir: dir, keys: l.keys}
 	if l.substitute {
 		d.env = l.env
@@ -133,8 +140,14 @@ func (l *loader) decoder(r *report, dir string) *decoder {
 func (l *loader) load(root *yaml.Node) (*Config, error) {
 	c := new(Config)
 	c.setDefaults()
+	if l.extent == StorageOnly {
+		root = storagePart(root)
+	}
 	l.decoder(l.report, l.dir).decode("", root, reflect.ValueOf(c).Elem())
 	l.refuse(l.unsupported, "", "", reflect.ValueOf(c).Elem())
+	if l.extent == StorageOnly {
+		return l.finish(c)
+	}
 	l.nameOnly(c)
 	for i := range c.Stores {
 		l.stores = append(l.stores, place{l.report, fmt.Sprintf("stores[%d]", i)})
@@ -156,6 +169,9 @@ func (l *loader) finish(c *Config) (*Config, error) {
 	if err := l.err(); err != nil {
 		return nil, err
 	}
+	for _, r := range append([]*report{l.report}, l.further...) {
+		c.Unread = append(c.Unread, r.unread.inOrder()...)
+	}
 	return c, nil
 }
 
@@ -176,7 +192,7 @@ func (l *loader) complete(c *Config) {
 		if s.Schedule == "" {
 			s.Schedule = c.Schedule
 		}
-		if s.API == APIAuto {
+		if s.API == APIAuto && !s.OrderSecret.IsZero() {
 			s.API = apiOf(s.OrderSecret)
 		}
 	}

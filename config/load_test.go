@@ -132,7 +132,7 @@ func TestSecretFileIsNotReadWhole(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret")
 	for size, want := range map[int]string{
 		maxSecretFile:     "",
-		maxSecretFile + 1: "config.yaml:3: stores[0].order_secret_file: that file holds more than 64 KiB: is it the right file?",
+		maxSecretFile + 1: "config.yaml:3: stores[0].order_secret_file: " + file + " holds more than 64 KiB: is it the right file?",
 	} {
 		write(t, file, strings.Repeat("x", size))
 		text := strings.Replace(smallest, "order_secret: ${ECWID_ORDER_SECRET}", "order_secret_file: "+file, 1)

@@ -19,14 +19,14 @@ const maxSecretFile = 64 << 10
 // secretFile decodes the key x_file, which is at twin, into the secret, or the
 // list of secrets, that x at path would give.
 func (d *decoder) secretFile(path, twin string, n *yaml.Node, out reflect.Value) {
-	var files []string
+	var files []Secret // in the wrong place one may be written instead of a path
 	if n = target(n); out.Kind() == reflect.Slice && n.Kind == yaml.SequenceNode {
 		d.decode(twin, n, reflect.ValueOf(&files).Elem())
 	} else {
-		var file string
+		var file Secret
 		d.decode(twin, n, reflect.ValueOf(&file).Elem())
-		if file != "" {
-			files = []string{file}
+		if !file.IsZero() {
+			files = []Secret{file}
 		}
 	}
 	if len(files) == 0 || d.faulted[twin] {
@@ -37,16 +37,21 @@ func (d *decoder) secretFile(path, twin string, n *yaml.Node, out reflect.Value)
 		d.fault(path, "is set, and so is %s: keep one of them", d.name(twin))
 		return
 	}
-	secrets := make([]Secret, len(files))
+	var secrets []Secret
 	for i, file := range files {
 		at := itemPath(twin, i, len(files))
 		d.twin[itemPath(path, i, len(files))] = at
-		secret, err := d.readSecret(file)
+		secret, err := d.readSecret(file.Reveal())
 		if err != nil {
-			d.fault(at, "%s", err)
+			d.miss(d.lenient, at, "%s", err)
 			d.faulted[path] = true
 		}
-		secrets[i] = secret
+		if !d.unreadAt(path) {
+			secrets = append(secrets, secret)
+		}
+	}
+	if len(secrets) == 0 {
+		return
 	}
 	if out.Kind() == reflect.Slice {
 		out.Set(reflect.ValueOf(secrets))
@@ -64,28 +69,28 @@ func itemPath(path string, i, length int) string {
 }
 
 // readSecret returns what the file holds, without line breaks at its end. Only a
-// regular file is read: opening another kind may wait for ever. The error does not
-// tell the path, since it may be the secret itself, written in the wrong place.
+// regular file is read: opening another kind may wait for ever. The error does not tell
+// a relative path, since it may be the secret itself, written in the wrong place.
 func (d *decoder) readSecret(path string) (Secret, error) {
-	place := ""
+	file := path
 	if !filepath.IsAbs(path) {
-		place = " in " + d.dir
+		file = "that file in " + d.dir
 		path = filepath.Join(d.dir, path)
 	}
 	data, err := readRegular(path, maxSecretFile)
 	inPath, ok := errors.AsType[*fs.PathError](err)
 	switch {
 	case ok:
-		return Secret{}, fmt.Errorf("cannot read that file%s: %w", place, inPath.Err)
+		return Secret{}, fmt.Errorf("cannot read %s: %w", file, inPath.Err)
 	case err != nil:
-		return Secret{}, fmt.Errorf("that file%s %w", place, err)
+		return Secret{}, fmt.Errorf("%s %w", file, err)
 	}
 	text := strings.TrimRight(string(data), "\r\n")
 	if text == "" {
-		return Secret{}, errors.New("that file is empty")
+		return Secret{}, errors.New(file + " is empty")
 	}
 	if err := oneLine(text); err != nil {
-		return Secret{}, fmt.Errorf("that file %w", err)
+		return Secret{}, fmt.Errorf("%s %w", file, err)
 	}
 	return NewSecret(text), nil
 }

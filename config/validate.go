@@ -222,7 +222,7 @@ func (v *validator) tls(path string, c *Callback) {
 		v.fault(path, "needs both of cert_file and key_file, or neither")
 	case v.checks.TLS != nil && !v.faultedIn(path):
 		if err := v.checks.TLS(files); err != nil {
-			v.fault(path, "%s", err)
+			v.miss(v.lenient, path, "%s", err)
 		}
 	}
 }
