@@ -1,6 +1,7 @@
 package packaging_test
 
 import (
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -76,20 +77,34 @@ func filledIn(text string) string {
 	return strings.NewReplacer("id: 0 ", "id: 1003 ", `url: "" `, `url: "https://example.com/ecwid-events" `).Replace(text)
 }
 
-// Commands in a shell, which have no $STATE_DIRECTORY, find the storage of the unit.
-func TestPackageConfigurationNamesTheUnitsStorage(t *testing.T) {
+// Commands in a shell, which have no $STATE_DIRECTORY, find the storage of the unit: by
+// the configuration of the package, and by those of the documentation that are for it.
+func TestConfigurationsOfTheUnitNameItsStorage(t *testing.T) {
 	t.Parallel()
-	var config struct {
-		Storage struct {
-			Path string `json:"path"`
-		} `json:"storage"`
+	texts := map[string]string{"config.yaml": read(t, "config.yaml")}
+	for _, page := range []string{"../README.md", "../docs/operations.md"} {
+		for i, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(read(t, page), -1) {
+			if strings.Contains(block[1], "/run/credentials/") || strings.Contains(block[1], "stores_dir: /etc/") {
+				texts[fmt.Sprintf("%s, block %d", page, i+1)] = block[1]
+			}
+		}
 	}
-	if err := yaml.Unmarshal([]byte(read(t, "config.yaml")), &config); err != nil {
-		t.Fatal(err)
+	if len(texts) != 3 {
+		t.Errorf("%d configurations for the unit, want that of the package, and one of each page", len(texts))
 	}
-	directory := regexp.MustCompile(`(?m)^StateDirectory=(\S+)$`).FindStringSubmatch(read(t, "ecwid-events.service"))
-	if len(directory) < 2 || filepath.Dir(config.Storage.Path) != "/var/lib/"+directory[1] {
-		t.Errorf("storage.path is %q, StateDirectory %q", config.Storage.Path, directory)
+	directory := "/var/lib/" + settings(t)["Service.StateDirectory"][0]
+	for name, text := range texts {
+		var config struct {
+			Storage struct {
+				Path string `json:"path"`
+			} `json:"storage"`
+		}
+		if err := yaml.Unmarshal([]byte(text), &config); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if filepath.Dir(config.Storage.Path) != directory {
+			t.Errorf("%s: storage.path is %q, not in %s", name, config.Storage.Path, directory)
+		}
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // An instruction of a Dockerfile: its name and the rest of the line.
@@ -90,6 +92,27 @@ func TestImageWritesToItsVolumeOnly(t *testing.T) {
 	}
 }
 
+// The image runs the daemon: not another command, and not the help. Docker Compose lets it.
+func TestImageRunsTheDaemon(t *testing.T) {
+	t.Parallel()
+	all := stages(t, "../Dockerfile")
+	last := all[len(all)-1]
+	var command []string
+	for _, name := range []string{"ENTRYPOINT", "CMD"} {
+		var part []string
+		if err := json.Unmarshal([]byte(only(t, last, name)), &part); err != nil {
+			t.Fatalf("%s needs a shell, which there is not: %v", name, err)
+		}
+		command = append(command, part...)
+	}
+	if diff := cmp.Diff([]string{"/usr/bin/ecwid-events", "run"}, command); diff != "" {
+		t.Errorf("it runs (-want +got):\n%s", diff)
+	}
+	if own := compose(t).Services["ecwid-events"]; own.Command != nil || own.Entrypoint != nil {
+		t.Errorf("Docker Compose runs %q %q, and not what the image says", own.Entrypoint, own.Command)
+	}
+}
+
 // The health check is the program's own command, and in a form that needs no shell.
 func TestImageChecksItsHealth(t *testing.T) {
 	t.Parallel()
@@ -103,8 +126,8 @@ func TestImageChecksItsHealth(t *testing.T) {
 	if err := json.Unmarshal([]byte(only(t, last, "ENTRYPOINT")), &entry); err != nil {
 		t.Fatal(err)
 	}
-	if len(health) != 2 || health[0] != entry[0] {
-		t.Errorf("HEALTHCHECK %q, ENTRYPOINT %q: not the same program", health, entry)
+	if len(health) != 2 || health[0] != entry[0] || health[1] != "healthcheck" {
+		t.Fatalf("HEALTHCHECK %q, ENTRYPOINT %q: not the same program's healthcheck", health, entry)
 	}
 	if out := run(t, exec.CommandContext(t.Context(), program(t), health[1], "--help")); !strings.Contains(out, "ecwid-events "+health[1]) {
 		t.Errorf("the program has no command %s:\n%s", health[1], out)

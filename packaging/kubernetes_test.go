@@ -4,7 +4,9 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
@@ -137,6 +139,80 @@ func TestOneReplicaKeepsItsStorage(t *testing.T) {
 	path, ok := mount(&spec.Template.Spec.Containers[0], claim.Name)
 	if want := environment(t)["STATE_DIRECTORY"]; !ok || path.MountPath != want || path.ReadOnly {
 		t.Errorf("the claim is mounted at %q, want %q, where the image keeps its state", path.MountPath, want)
+	}
+}
+
+// Who restarts the pod asks whether it lives; who sends something to it, whether it can do
+// its work. A full disk, say, is no reason to restart it.
+func TestProbesAskForWhatTheyDecide(t *testing.T) {
+	t.Parallel()
+	container := manifests(t).set.Spec.Template.Spec.Containers[0]
+	for path, probes := range map[string][]*core.Probe{
+		"/healthz": {container.StartupProbe, container.LivenessProbe},
+		"/readyz":  {container.ReadinessProbe},
+	} {
+		for _, probe := range probes {
+			if probe.HTTPGet.Path != path {
+				t.Errorf("a probe asks for %s, want %s", probe.HTTPGet.Path, path)
+			}
+		}
+	}
+	if len(container.Command) != 0 || len(container.Args) != 0 {
+		t.Errorf("%q %q is run, and not what the image says", container.Command, container.Args)
+	}
+}
+
+// Out go names and HTTPS, the latter to no private address; in comes Prometheus.
+func TestNetworkPolicy(t *testing.T) {
+	t.Parallel()
+	spec := manifests(t).policy.Spec
+	ports := func(ports []networking.NetworkPolicyPort) (all []string) {
+		for _, p := range ports {
+			all = append(all, string(*p.Protocol)+" "+p.Port.String())
+		}
+		return all
+	}
+	if diff := cmp.Diff([]networking.PolicyType{"Ingress", "Egress"}, spec.PolicyTypes); diff != "" {
+		t.Errorf("types (-want +got):\n%s", diff)
+	}
+	if len(spec.Ingress) != 1 || len(spec.Egress) != 2 || len(spec.Ingress[0].From) != 1 || len(spec.Egress[0].To) != 1 || len(spec.Egress[1].To) != 2 {
+		t.Fatal("not one rule for what comes in, and two for what goes out")
+	}
+	names, https := spec.Egress[0], spec.Egress[1]
+	for _, rule := range []struct {
+		what      string
+		got, want []string
+	}{
+		{"in", ports(spec.Ingress[0].Ports), []string{"TCP admin"}},
+		{"names", ports(names.Ports), []string{"UDP 53", "TCP 53"}},
+		{"HTTPS", ports(https.Ports), []string{"TCP 443"}},
+		{"IPv4", https.To[0].IPBlock.Except, []string{"169.254.0.0/16", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}},
+		{"IPv6", https.To[1].IPBlock.Except, []string{"fe80::/10", "fc00::/7"}},
+	} {
+		if diff := cmp.Diff(rule.want, rule.got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", rule.what, diff)
+		}
+	}
+	for peer, namespace := range map[*networking.NetworkPolicyPeer]string{&spec.Ingress[0].From[0]: "monitoring", &names.To[0]: "kube-system"} {
+		if peer.NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] != namespace {
+			t.Errorf("%v is let through, want the namespace %s", peer.NamespaceSelector, namespace)
+		}
+	}
+}
+
+// Whoever stops the program waits as long: POSTs get 10 seconds to finish, and the rest is
+// for writing down how they ended.
+func TestStopIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	const want = 30 * time.Second
+	if got := settings(t)["Service.TimeoutStopSec"]; len(got) != 1 || got[0] != want.String() {
+		t.Errorf("systemd waits for %q, want %s", got, want)
+	}
+	if got := manifests(t).set.Spec.Template.Spec.TerminationGracePeriodSeconds; got == nil || time.Duration(*got)*time.Second != want {
+		t.Errorf("Kubernetes waits for %v seconds, want %s", got, want)
+	}
+	if got := compose(t).Services["ecwid-events"].StopGracePeriod; got == nil || time.Duration(*got) != want {
+		t.Errorf("Docker Compose waits for %v, want %s", got, want)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -27,11 +28,12 @@ fi
 `
 
 const (
-	configPath = "/etc/ecwid-events/config.yaml"
-	secretPath = "/etc/ecwid-events/secrets/order"
-	statePath  = "/var/lib/private/ecwid-events/ecwid-events.db"
-	stateLink  = "/var/lib/ecwid-events"
-	enabled    = "/etc/systemd/system/multi-user.target.wants/ecwid-events.service"
+	configPath      = "/etc/ecwid-events/config.yaml"
+	environmentPath = "/etc/ecwid-events/environment"
+	secretPath      = "/etc/ecwid-events/secrets/order"
+	statePath       = "/var/lib/private/ecwid-events/ecwid-events.db"
+	stateLink       = "/var/lib/ecwid-events"
+	enabled         = "/etc/systemd/system/multi-user.target.wants/ecwid-events.service"
 )
 
 // newMachine returns a machine on which systemd runs, or does not.
@@ -115,21 +117,27 @@ func (m *machine) use() {
 	m.t.Helper()
 	m.write(configPath, filledIn(read(m.t, "config.yaml")))
 	m.write(secretPath, "secret_x\n")
+	m.write(environmentPath, "ORDER_KEY_1003=secret_x\n")
 	m.write(statePath, "orders")
 	if err := os.Symlink("private/ecwid-events", m.path(stateLink)); err != nil {
 		m.t.Fatal(err)
 	}
 }
 
-// used tests that what use did is still there.
-func (m *machine) used(when, config string) {
+// used tests that what use did is still there, configuration files with saved behind
+// their names.
+func (m *machine) used(when, saved string) {
 	m.t.Helper()
-	m.has(when, true, config, secretPath, statePath, stateLink)
+	config, environment := configPath+saved, environmentPath+saved
+	m.has(when, true, config, environment, secretPath, statePath, stateLink)
 	if m.t.Failed() {
 		return
 	}
 	if read(m.t, m.path(config)) != filledIn(read(m.t, "config.yaml")) || read(m.t, m.path(statePath)) != "orders" {
 		m.t.Errorf("%s: the configuration or the storage has changed", when)
+	}
+	if info, err := os.Stat(m.path(environment)); err != nil || info.Mode().Perm() != 0o600 {
+		m.t.Errorf("%s: the variables: %v, %v", when, info, err)
 	}
 }
 
@@ -174,16 +182,16 @@ func testDeb(t *testing.T, old, young string, systemd bool) {
 	if out := m.dpkg("-i", young); strings.Contains(out, "not started yet") {
 		t.Errorf("an upgrade speaks like a first installation:\n%s", out)
 	}
-	m.used("upgraded", configPath)
+	m.used("upgraded", "")
 	m.called("upgraded", calls(systemd, reload, reload, restart)...)
 
 	m.dpkg("--remove", "ecwid-events")
-	m.used("removed", configPath)
+	m.used("removed", "")
 	m.has("removed", false, "/usr/bin/ecwid-events")
 	m.called("removed", calls(systemd, stop, reload)...)
 
 	m.dpkg("-i", young)
-	m.used("installed again", configPath)
+	m.used("installed again", "")
 	m.has("installed again", true, "/usr/bin/ecwid-events", enabled)
 	m.called("installed again", calls(systemd, reload, restart)...)
 
@@ -200,12 +208,36 @@ func testRPM(t *testing.T, old, young string, systemd bool) {
 
 	m.use()
 	m.rpm("-U", young)
-	m.used("upgraded", configPath)
+	m.used("upgraded", "")
 	m.has("upgraded", true, enabled)
 	m.called("upgraded", calls(systemd, reload, restart, reload)...)
 
 	m.rpm("-e", "ecwid-events")
-	m.used("removed", configPath+".rpmsave")
+	m.used("removed", ".rpmsave")
 	m.has("removed", false, "/usr/bin/ecwid-events", enabled)
 	m.called("removed", calls(systemd, stop, reload)...)
+}
+
+// testOldSystemd installs the packages beside a systemd of some version. One that cannot
+// take secrets from a directory keeps them away.
+func testOldSystemd(t *testing.T, files map[string]string, version string, wanted bool) {
+	m := newMachine(t, false)
+	directory := t.TempDir()
+	config := filepath.Join(directory, "nfpm.yaml")
+	write(t, config, fmt.Sprintf("name: systemd\narch: %s\nversion: %q\nversion_schema: none\nmaintainer: nobody\ndescription: a systemd\noverrides: {rpm: {provides: [/bin/sh]}}\n", runtime.GOARCH, version))
+	for _, format := range []string{"deb", "rpm"} {
+		systemd := filepath.Join(directory, "systemd."+format)
+		run(t, exec.CommandContext(t.Context(), "go", "tool", "nfpm", "package", "--config", config, "--packager", format, "--target", systemd))
+		install := command(t, "dpkg", "--root="+m.root, "--force-bad-path", "--no-triggers", "-i", files[format])
+		if format == "deb" {
+			m.dpkg("-i", systemd)
+		} else {
+			m.rpm("-i", systemd)
+			install = command(t, "rpm", "--root", m.root, "--nosignature", "-i", "--test", files[format])
+		}
+		out, err := install.CombinedOutput()
+		if (err == nil) != wanted || !wanted && !strings.Contains(string(out), "systemd") {
+			t.Errorf("the %s beside systemd %s: %v, want it to be installed: %t\n%s", format, version, err, wanted, out)
+		}
+	}
 }

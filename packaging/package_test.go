@@ -90,6 +90,12 @@ func TestPackages(t *testing.T) {
 		t.Parallel()
 		testContents(t, old)
 	})
+	for version, wanted := range map[string]bool{"249": false, "250": true} {
+		t.Run("beside systemd "+version, func(t *testing.T) {
+			t.Parallel()
+			testOldSystemd(t, old, version, wanted)
+		})
+	}
 	for name, systemd := range map[string]bool{"with systemd": true, "without systemd": false} {
 		t.Run("deb "+name, func(t *testing.T) {
 			t.Parallel()
@@ -107,6 +113,7 @@ var content = map[string]string{
 	"/usr/bin/ecwid-events":                             "-rwxr-xr-x",
 	"/usr/lib/systemd/system/ecwid-events.service":      "-rw-r--r--",
 	"/etc/ecwid-events/config.yaml":                     "-rw-r--r--",
+	"/etc/ecwid-events/environment":                     "-rw-------",
 	"/etc/ecwid-events/secrets":                         "drwx------",
 	"/usr/share/doc/ecwid-events/config.example.yaml":   "-rw-r--r--",
 	"/usr/share/doc/ecwid-events/operations.md":         "-rw-r--r--",
@@ -120,18 +127,19 @@ func testContents(t *testing.T, files map[string]string) {
 	if diff := cmp.Diff(content, listing(t, deb, `(?m)^(\S+) (\S+)\s+\d+ \S+ \S+ \.(/\S+?)/?$`, "root/root", "0/0")); diff != "" {
 		t.Errorf("deb (-want +got):\n%s", diff)
 	}
-	if conffiles := run(t, command(t, "dpkg-deb", "-I", files["deb"], "conffiles")); conffiles != "/etc/ecwid-events/config.yaml\n" {
+	const configured = "/etc/ecwid-events/config.yaml\n/etc/ecwid-events/environment\n"
+	if conffiles := run(t, command(t, "dpkg-deb", "-I", files["deb"], "conffiles")); conffiles != configured {
 		t.Errorf("conffiles %q", conffiles)
 	}
-	fields := run(t, command(t, "dpkg-deb", "-f", files["deb"], "Package", "Version"))
-	if fields != "Package: ecwid-events\nVersion: 1.0.0-1\n" {
+	fields := run(t, command(t, "dpkg-deb", "-f", files["deb"], "Package", "Version", "Breaks"))
+	if fields != "Package: ecwid-events\nVersion: 1.0.0-1\nBreaks: systemd (<< 250)\n" {
 		t.Errorf("fields %q", fields)
 	}
 	rpm := run(t, command(t, "rpm", "-qp", "--qf", "[%{FILEMODES:perms} %{FILEUSERNAME}/%{FILEGROUPNAME} 0 - - .%{FILENAMES}\n]", files["rpm"]))
 	if diff := cmp.Diff(content, listing(t, rpm, `(?m)^(\S+) (\S+) 0 - - \.(\S+)$`, "root/root")); diff != "" {
 		t.Errorf("rpm (-want +got):\n%s", diff)
 	}
-	if conffiles := run(t, command(t, "rpm", "-qpc", files["rpm"])); conffiles != "/etc/ecwid-events/config.yaml\n" {
+	if conffiles := run(t, command(t, "rpm", "-qpc", files["rpm"])); conffiles != configured {
 		t.Errorf("rpm: configuration files %q", conffiles)
 	}
 }

@@ -1,12 +1,18 @@
 package packaging_test
 
 import (
+	"bufio"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // maxExposure is the most that systemd may find wanting in the unit's hardening, on
@@ -38,6 +44,87 @@ func TestUnitIsHardened(t *testing.T) {
 	t.Logf("exposure level %.1f", exposure)
 	if exposure > maxExposure {
 		t.Errorf("exposure level %.1f, want at most %.1f:\n%s", exposure, maxExposure, out)
+	}
+}
+
+// settings returns what the unit sets, by section and name. Lines of one name follow each
+// other.
+func settings(t *testing.T) map[string][]string {
+	t.Helper()
+	found, section := map[string][]string{}, ""
+	for line := range strings.Lines(read(t, "ecwid-events.service")) {
+		line = strings.TrimSpace(line)
+		name, value, ok := strings.Cut(line, "=")
+		switch {
+		case line == "", strings.HasPrefix(line, "#"):
+		case strings.HasPrefix(line, "["):
+			section = strings.Trim(line, "[]") + "."
+		case !ok:
+			t.Fatalf("what is %q in the unit?", line)
+		default:
+			found[section+name] = append(found[section+name], value)
+		}
+	}
+	return found
+}
+
+// What keeps the service running, and what only root can read. No program on the machine
+// that tests tells whether these are meant so.
+func TestUnitSays(t *testing.T) {
+	t.Parallel()
+	unit := settings(t)
+	for name, want := range map[string][]string{
+		"Service.Type":                     {"notify"},
+		"Service.NotifyAccess":             {"main"},
+		"Service.WatchdogSec":              {"60s"},
+		"Service.ExecStart":                {"/usr/bin/ecwid-events run --config /etc/ecwid-events/config.yaml"},
+		"Service.ExecReload":               {"/bin/kill -HUP $MAINPID"},
+		"Service.Restart":                  {"always"},
+		"Service.RestartSec":               {"5s"},
+		"Service.RestartPreventExitStatus": {"2"},
+		"Service.Environment":              {"GOTRACEBACK=crash"},
+		"Service.LimitCORE":                {"0"},
+		"Service.DynamicUser":              {"yes"},
+		"Service.LoadCredential":           {"secret:/etc/ecwid-events/secrets"},
+		"Service.EnvironmentFile":          {"-/etc/ecwid-events/environment"},
+		"Install.WantedBy":                 {"multi-user.target"},
+	} {
+		if diff := cmp.Diff(want, unit[name]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// A service that the watchdog aborts, or that panics, must not end with the status of a
+// configuration error, after which systemd leaves it dead. It is run as systemd does it.
+func TestAbortedServiceDoesNotLookMisconfigured(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	config := filepath.Join(dir, "config.yaml")
+	write(t, config, "admin: {listen: \"\"}\nstores: [{id: 1003, order_secret: secret_x, base_url: \"http://127.0.0.1:9\"}]\ncallbacks: [{url: \"http://127.0.0.1:9/\"}]\n")
+	unit := settings(t)
+	c := exec.CommandContext(t.Context(), "/bin/sh", "-c", `ulimit -c "$0" && exec "$@"`,
+		strings.Join(unit["Service.LimitCORE"], ""), program(t), "run", "--config", config)
+	c.Dir, c.Env = dir, unit["Service.Environment"]
+	stderr, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stderr)
+	if !lines.Scan() || !strings.Contains(lines.Text(), `"started"`) {
+		t.Errorf("it did not start: %s", lines.Text())
+	}
+	if err := c.Process.Signal(syscall.SIGABRT); err != nil {
+		t.Error(err)
+	}
+	_, _ = io.Copy(io.Discard, stderr)
+	_ = c.Wait() // an error, and which one is looked at
+	status, ok := c.ProcessState.Sys().(syscall.WaitStatus)
+	if !ok || !status.Signaled() || status.Signal() != syscall.SIGABRT || status.CoreDump() {
+		t.Errorf("it ended with %s, want signal: aborted without a core dump", c.ProcessState)
 	}
 }
 
