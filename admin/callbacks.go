@@ -13,7 +13,7 @@ type callbackList struct {
 	Callbacks []control.Callback `json:"callbacks"`
 }
 
-// A moved tells how many deliveries an order was about.
+// A moved tells how many deliveries a command was about.
 type moved struct {
 	Deliveries int `json:"deliveries"`
 }
@@ -39,14 +39,14 @@ func (s *Server) callback(ctx context.Context, in *input) (any, error) {
 	return callbacks[i], nil
 }
 
-// orderCallback passes on what is to be done with a callback.
-func orderCallback(order func(context.Context, string) error) func(context.Context, *input) (any, error) {
+// callbackCommand passes on what is to be done with a callback.
+func callbackCommand(command func(context.Context, string) error) func(context.Context, *input) (any, error) {
 	return func(ctx context.Context, in *input) (any, error) {
 		name := in.callback("name")
 		if err := in.err(); err != nil {
 			return nil, err
 		}
-		return status(http.StatusNoContent), order(ctx, name)
+		return status(http.StatusNoContent), command(ctx, name)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // TestDashboardWhenStopping: a page that stays open to tell what happens ends at once,
-// so that it does not hold up the stop. An order is carried out.
+// so that it does not hold up the stop. A command is carried out.
 func TestDashboardWhenStopping(t *testing.T) {
 	t.Parallel()
 	for method, ends := range map[string]bool{http.MethodGet: true, http.MethodPost: false} {

@@ -17,17 +17,8 @@ func (s *Server) events(ctx context.Context, in *input) (any, error) {
 	if err := in.err(); err != nil {
 		return nil, err
 	}
-	if q.Wait > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(s.stopping, cancel)()
-	}
-	page, err := s.o.Service.Events(ctx, q)
+	page, err := s.eventsOf(ctx, q)
 	if err != nil {
-		if s.stopping.Err() != nil && ctx.Err() != nil {
-			return nil, errStopping
-		}
 		return nil, err
 	}
 	page.Events = array(slices.Clone(page.Events))
@@ -35,6 +26,35 @@ func (s *Server) events(ctx context.Context, in *input) (any, error) {
 		page.Events[i] = withTags(page.Events[i])
 	}
 	return page, nil
+}
+
+// eventsOf reads a page, once there is an event if that is asked for.
+func (s *Server) eventsOf(ctx context.Context, q control.EventQuery) (control.EventPage, error) {
+	if q.Wait > 0 {
+		first := q
+		first.Limit = 1
+		page, err := s.awaitEvent(ctx, first)
+		if err != nil || len(page.Events) == 0 {
+			return page, err
+		}
+		q.Wait = 0
+	}
+	if err := s.rooms.run(ctx); err != nil {
+		return control.EventPage{}, err
+	}
+	return s.o.Service.Events(ctx, q)
+}
+
+// awaitEvent waits as long as it may, and until the server stops.
+func (s *Server) awaitEvent(ctx context.Context, q control.EventQuery) (control.EventPage, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.stopping, cancel)()
+	page, err := s.o.Service.Events(ctx, q)
+	if len(page.Events) == 0 && s.stopping.Err() != nil {
+		return page, errStopping
+	}
+	return page, err
 }
 
 func (in *input) eventType(name string) event.Type {
@@ -61,15 +81,15 @@ func withTags(e control.Event) control.Event {
 }
 
 func (s *Server) replayEvent(ctx context.Context, in *input) (any, error) {
-	order := control.Replay{EventID: in.eventID("id"), Callback: in.callback("callback")}
+	asked := control.Replay{EventID: in.eventID("id"), Callback: in.callback("callback")}
 	if err := in.err(); err != nil {
 		return nil, err
 	}
-	return s.o.Service.Replay(ctx, order)
+	return s.o.Service.Replay(ctx, asked)
 }
 
 func (s *Server) replay(ctx context.Context, in *input) (any, error) {
-	order := control.Replay{
+	asked := control.Replay{
 		EventID: in.eventID("eventId"), Dead: in.flag("dead"),
 		From: in.optionalTime("from"), To: in.optionalTime("to"),
 		Callback: in.callback("callback"), StoreID: in.storeID("storeId"),
@@ -77,5 +97,5 @@ func (s *Server) replay(ctx context.Context, in *input) (any, error) {
 	if err := in.err(); err != nil {
 		return nil, err
 	}
-	return s.o.Service.Replay(ctx, order)
+	return s.o.Service.Replay(ctx, asked)
 }

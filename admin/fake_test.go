@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -34,6 +35,9 @@ type fake struct {
 	count      int
 	callbacks  []control.Callback
 	attempt    control.Attempt
+	forgotten  control.Forgotten
+	copy       []byte
+	backup     func(ctx context.Context, to func(int64) io.Writer) error // in place of copy
 }
 
 // A call is a method of the Service with what it was given.
@@ -114,6 +118,21 @@ func (f *fake) PauseCallback(_ context.Context, name string) error {
 
 func (f *fake) ResumeCallback(_ context.Context, name string) error {
 	return f.note("ResumeCallback", name)
+}
+
+func (f *fake) Forget(_ context.Context, storeID int64, objectID string) (control.Forgotten, error) {
+	return f.forgotten, f.note("Forget", storeID, objectID)
+}
+
+func (f *fake) Backup(ctx context.Context, to func(int64) io.Writer) error {
+	if err := f.note("Backup"); err != nil {
+		return err
+	}
+	if f.backup != nil {
+		return f.backup(ctx, to)
+	}
+	_, err := to(int64(len(f.copy))).Write(f.copy)
+	return err
 }
 
 // newServer returns a Server on a Service, and what it logs. Options are changed by

@@ -26,6 +26,7 @@ func (s *Server) admit(r *http.Request, withToken bool) error {
 	if err := s.sameOrigin.Check(r); err != nil {
 		return errForeignOrigin
 	}
+	s.note(r, !withToken)
 	return nil
 }
 

@@ -15,6 +15,19 @@ const aToken = "s3cret token" // with a space, which only the first one separate
 
 func withToken(o *Options) { o.Listen, o.Token = "0.0.0.0:0", aToken }
 
+// Of two tokens nobody can say which one counts, so neither does.
+func TestSeveralTokensAreNone(t *testing.T) {
+	t.Parallel()
+	for _, second := range []string{"Bearer " + aToken, "Bearer x", ""} {
+		s, _ := newServer(t, sample(), withToken)
+		r := newRequest(t, http.MethodGet, "/api/v1/status", "", "Authorization", "Bearer "+aToken)
+		r.Header.Add("Authorization", second)
+		if w := ask(t, s, r); w.Code != http.StatusUnauthorized {
+			t.Errorf("with %q too it answers %d", second, w.Code)
+		}
+	}
+}
+
 func TestTheTokenIsAskedForEverywhere(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -42,7 +55,7 @@ func TestTheTokenIsAskedForEverywhere(t *testing.T) {
 			t.Parallel()
 			service := sample()
 			s, _ := newServer(t, service, withToken)
-			for _, o := range orders {
+			for _, o := range requests {
 				w := ask(t, s, newRequest(t, o.method, o.target, o.body, test.headers...))
 				if got := w.Code == http.StatusUnauthorized; got != (test.status == 401) {
 					t.Errorf("%s %s answers %d %s", o.method, o.target, w.Code, w.Body)
@@ -98,7 +111,7 @@ func TestWhatNeedsTheToken(t *testing.T) {
 	}
 }
 
-func TestPagesOfOtherSitesMayNotOrderWithAToken(t *testing.T) {
+func TestPagesOfOtherSitesMayNotCommandWithAToken(t *testing.T) {
 	t.Parallel()
 	service := sample()
 	s, _ := newServer(t, service, withToken)

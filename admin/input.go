@@ -193,7 +193,7 @@ func (in *input) time(name string) time.Time {
 		return time.Time{}
 	}
 	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
+	if err != nil || t.IsZero() { // which would stand for no time
 		in.fault(name, form)
 		return time.Time{}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -55,6 +56,8 @@ var (
 		"Ask again, or for less at once. What was done until then stays done.")
 	errStopping = newProblem(http.StatusServiceUnavailable, "stopping", "The program is stopping",
 		"Ask again when it has been started again.")
+	errBusy = newProblem(http.StatusServiceUnavailable, "busy", "Too many requests at the same time",
+		"Ask again in a moment, and fewer at the same time.")
 	errInternal = newProblem(http.StatusInternalServerError, "internal", "It failed", "See the log of the program.")
 )
 
@@ -70,11 +73,13 @@ func problemOf(r *http.Request, err error) *problem {
 	case errors.As(err, &p):
 		return p
 	case errors.Is(err, event.ErrNotFound):
-		return newProblem(http.StatusNotFound, "not-found", "Not found", err.Error())
+		return newProblem(http.StatusNotFound, "not-found", "Not found", without(event.ErrNotFound, err))
 	case errors.Is(err, control.ErrInvalid):
-		return invalid("%s", err)
+		return invalid("%s", without(control.ErrInvalid, err))
 	case errors.Is(err, control.ErrConflict):
-		return newProblem(http.StatusConflict, "conflict", "Not possible now", err.Error())
+		return newProblem(http.StatusConflict, "conflict", "Not possible now", without(control.ErrConflict, err))
+	case errors.Is(err, control.ErrStopping):
+		return errStopping
 	case errors.Is(err, context.DeadlineExceeded):
 		return errTimeout
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
@@ -84,6 +89,11 @@ func problemOf(r *http.Request, err error) *problem {
 	}
 }
 
+// without is an error's text without the words that the title says already.
+func without(kind, err error) string {
+	return strings.TrimPrefix(err.Error(), kind.Error()+": ")
+}
+
 // refuse answers with the problem that err is. An error that the answer does not
 // tell is logged.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
@@ -91,8 +101,11 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if p == errInternal {
 		s.log.Error("admin.failed", zap.String("method", r.Method), zap.String("route", r.Pattern), zap.Error(err))
 	}
-	if p.Status == http.StatusUnauthorized {
+	switch {
+	case p.Status == http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="ecwid-events"`)
+	case p == errBusy:
+		w.Header().Set("Retry-After", retryAfter)
 	}
 	s.write(w, p.Status, "application/problem+json", p)
 }

@@ -54,10 +54,11 @@ func (s *Server) table() []route {
 
 		{method: get, path: api + "stores", handle: s.stores},
 		{method: get, path: api + "stores/{id}", handle: s.store},
-		{method: post, path: api + "stores/{id}/poll", handle: orderStore(s.o.Service.PollStore, http.StatusAccepted)},
-		{method: post, path: api + "stores/{id}/reconcile", handle: orderStore(s.o.Service.ReconcileStore, http.StatusAccepted)},
-		{method: post, path: api + "stores/{id}/pause", handle: orderStore(s.o.Service.PauseStore, http.StatusNoContent)},
-		{method: post, path: api + "stores/{id}/resume", handle: orderStore(s.o.Service.ResumeStore, http.StatusNoContent)},
+		{method: post, path: api + "stores/{id}/poll", handle: storeCommand(s.o.Service.PollStore, http.StatusAccepted)},
+		{method: post, path: api + "stores/{id}/reconcile", handle: storeCommand(s.o.Service.ReconcileStore, http.StatusAccepted)},
+		{method: post, path: api + "stores/{id}/pause", handle: storeCommand(s.o.Service.PauseStore, http.StatusNoContent)},
+		{method: post, path: api + "stores/{id}/resume", handle: storeCommand(s.o.Service.ResumeStore, http.StatusNoContent)},
+		{method: http.MethodDelete, path: api + "stores/{id}/orders/{object}", within: backlogWithin, handle: s.forget},
 
 		{
 			method: get, path: api + "events", within: control.MaxWait + answerWithin, handle: s.events,
@@ -77,10 +78,12 @@ func (s *Server) table() []route {
 		{method: get, path: api + "callbacks", handle: s.callbacks},
 		{method: get, path: api + "callbacks/{name}", handle: s.callback},
 		{method: post, path: api + "callbacks/{name}/test", within: testWithin, handle: s.testCallback},
-		{method: post, path: api + "callbacks/{name}/pause", handle: orderCallback(s.o.Service.PauseCallback)},
-		{method: post, path: api + "callbacks/{name}/resume", handle: orderCallback(s.o.Service.ResumeCallback)},
+		{method: post, path: api + "callbacks/{name}/pause", handle: callbackCommand(s.o.Service.PauseCallback)},
+		{method: post, path: api + "callbacks/{name}/resume", handle: callbackCommand(s.o.Service.ResumeCallback)},
 		{method: post, path: api + "callbacks/{name}/move", within: backlogWithin, body: []string{"to"}, handle: s.move},
 		{method: post, path: api + "callbacks/{name}/drop", within: backlogWithin, body: []string{"state"}, handle: s.drop},
+
+		{method: get, path: api + "storage/backup", within: backupWithin, raw: http.HandlerFunc(s.backup)},
 	}
 }
 
@@ -145,7 +148,7 @@ func (s *Server) elsewhere(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodGet {
 		// A page may stay open to tell what happens, and ends like what waits for
-		// events. An order is carried out.
+		// events. A command is carried out.
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
 		defer context.AfterFunc(s.stopping, cancel)()

@@ -52,7 +52,8 @@ type Options struct {
 	Reload func(context.Context) error
 	// Dashboard serves / and everything that no route has. It asks for the token
 	// itself, for a browser does not send one; requests of other sites are refused
-	// before they come to it. nil: there is none.
+	// before they come to it. Where it has IsLoggedIn(*http.Request) bool, the log tells
+	// what was commanded by those who have logged in. nil: there is none.
 	Dashboard http.Handler
 }
 
@@ -71,6 +72,8 @@ type Server struct {
 	stopping, canceled context.Context
 	stopWaiting        context.CancelFunc
 	cancelRequests     context.CancelFunc
+
+	rooms rooms
 
 	// running counts the requests, of which none begins once the server has stopped.
 	running sync.WaitGroup
@@ -95,6 +98,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		o: o, log: o.Logger,
 		sameOrigin: http.NewCrossOriginProtection(),
+		rooms:      newRooms(),
 		refusals:   rate.Sometimes{Interval: time.Second},
 	}
 	s.stopping, s.stopWaiting = context.WithCancel(context.Background())
@@ -178,6 +182,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.running.Done()
+	stay := s.rooms.of(r).enter()
+	if stay == nil {
+		s.refuse(w, r, errBusy)
+		return
+	}
+	defer stay.leave()
+	r = r.WithContext(context.WithValue(r.Context(), stayKey{}, stay))
+	if isCommand(r) {
+		s.serveAudited(w, r)
+		return
+	}
 	s.routes.ServeHTTP(w, r)
 }
 

@@ -211,6 +211,22 @@ func TestAClientThatLeavesEndsItsRequest(t *testing.T) {
 	})
 }
 
+// Who waits for events, and is told by the Service that none came, is told when that is
+// because the server stops.
+func TestAnEmptyPageIsNoAnswerWhenStopping(t *testing.T) {
+	t.Parallel()
+	for name, found := range map[string]int{"none": 0, "one, at the last moment": 1} {
+		s, _ := newServer(t, &fake{events: func(ctx context.Context) (control.EventPage, error) {
+			return control.EventPage{Events: make([]control.Event, found)}, nil
+		}})
+		s.stopWaiting()
+		_, err := s.awaitEvent(t.Context(), control.EventQuery{Wait: time.Minute})
+		if (found == 0) != errors.Is(err, errStopping) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestStopping(t *testing.T) {
 	t.Parallel()
 	after := func(d time.Duration) func(context.Context) (control.EventPage, error) {

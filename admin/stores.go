@@ -37,13 +37,13 @@ func withArrays(s control.Store) control.Store {
 	return s
 }
 
-// orderStore passes on what is to be done with a store.
-func orderStore(order func(context.Context, int64) error, done status) func(context.Context, *input) (any, error) {
+// storeCommand passes on what is to be done with a store.
+func storeCommand(command func(context.Context, int64) error, done status) func(context.Context, *input) (any, error) {
 	return func(ctx context.Context, in *input) (any, error) {
 		id := in.storeID("id")
 		if err := in.err(); err != nil {
 			return nil, err
 		}
-		return done, order(ctx, id)
+		return done, command(ctx, id)
 	}
 }

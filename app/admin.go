@@ -32,8 +32,12 @@ func (a *App) listen(ctx context.Context) (*admin.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up the admin API: %w", err)
 	}
-	if _, err := server.Listen(ctx); err != nil {
+	address, err := server.Listen(ctx)
+	if err != nil {
 		return nil, err
+	}
+	if a.options.Listening != nil {
+		a.options.Listening(address)
 	}
 	return server, nil
 }
@@ -41,7 +45,7 @@ func (a *App) listen(ctx context.Context) (*admin.Server, error) {
 // reloadOnRequest is LoadAgain in the words of the admin API.
 func (a *App) reloadOnRequest(ctx context.Context) error {
 	err := a.LoadAgain(ctx)
-	if err != nil && !errors.Is(err, context.Canceled) {
+	if _, isFaulty := errors.AsType[faultyConfig](err); isFaulty {
 		return fmt.Errorf("%w: %w", control.ErrConflict, err)
 	}
 	return err

@@ -7,7 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ecwid-events/ecwid-events/config"
+	"github.com/ecwid-events/ecwid-events/control"
 	"github.com/ecwid-events/ecwid-events/ecwid"
 	"github.com/ecwid-events/ecwid-events/event"
 	"github.com/ecwid-events/ecwid-events/metrics"
@@ -34,8 +35,13 @@ type Options struct {
 	Progress func(poller.Progress)
 	// Running is told when the App has begun to work; nil: nobody is.
 	Running func()
+	// Listening is told where the admin API listens, before Running; nil: nobody is.
+	Listening func(net.Addr)
 	// Load reads the configuration again, for LoadAgain; nil: there is none to read.
 	Load func() (*config.Config, error)
+	// OpenWithin is how long to wait for another process to let go of the storage; 0: one
+	// second.
+	OpenWithin time.Duration
 	// WrapStorage puts something between the parts and the storage; nil: nothing.
 	WrapStorage func(store.Backend) store.Backend
 }
@@ -48,35 +54,49 @@ type App struct {
 	metrics *metrics.Metrics
 	history *history
 	bell    bell
+	// outcomes outlive reloads.
+	outcomes outcomes
 
 	current atomic.Pointer[parts]
 	started atomic.Pointer[time.Time] // nil while the App does not run
-	reload  chan reloading
+	change  atomic.Pointer[change]    // nil unless parts begin or are replaced
+	reload  chan *reloading
 
 	// steering is held while what a person wants of the parts is stored and done, so
 	// that parts which are replaced meanwhile do not miss it.
 	steering sync.Mutex
+	today    today
+	// erasing holds one token while an order is erased: nothing polls its store then,
+	// also not with parts that have just taken the place of others.
+	erasing chan struct{}
 }
 
-// A reloading hands over new parts, and waits until they have taken the old ones' place.
+// A reloading hands over new parts. What came of it is sent on done, which has room for
+// it, once they have taken the old ones' place, or cannot.
 type reloading struct {
 	next *parts
+	old  *config.Config // what next is put in the place of; set before done is sent
 	done chan error
 }
 
 // parts are what follows from a configuration. A reload replaces them all.
 type parts struct {
 	config     *config.Config
+	built      time.Time
 	callbacks  []notify.Callback
+	byName     map[string]*notify.Callback
+	byID       map[int64]*config.Store
 	poller     *poller.Poller
 	dispatcher *notify.Dispatcher
 	retention  retention
+	polling    atomic.Pointer[context.Context] // until the poller has stopped; nil before it runs
 }
 
 // New opens the storage and builds the parts. It touches no network. The caller
-// closes the App.
+// closes the App. With a configuration that is not whole, see config.Extent, only its
+// Service can be used, for what sends nothing.
 func New(c *config.Config, o Options) (*App, error) {
-	storage, err := openStorage(c.Storage)
+	storage, err := openStorage(c.Storage, o.OpenWithin)
 	if err != nil {
 		return nil, err
 	}
@@ -85,11 +105,12 @@ func New(c *config.Config, o Options) (*App, error) {
 	}
 	a := &App{
 		options: o, log: o.Logger, storage: &watched{Backend: storage},
-		metrics: metrics.New(o.Version), history: newHistory(time.Now()), reload: make(chan reloading),
+		metrics: metrics.New(o.Version), history: newHistory(time.Now()), reload: make(chan *reloading),
+		erasing: make(chan struct{}, 1),
 	}
 	p, err := a.build(c)
 	if err == nil {
-		err = a.warnOfOrphans(p.callbacks)
+		err = a.warnOfOrphans(p.byName)
 	}
 	if err != nil {
 		return nil, errors.Join(err, storage.Close())
@@ -98,8 +119,8 @@ func New(c *config.Config, o Options) (*App, error) {
 	return a, nil
 }
 
-func openStorage(c config.Storage) (store.Backend, error) {
-	db, err := boltstore.Open(c.Path, boltstore.Options{})
+func openStorage(c config.Storage, within time.Duration) (store.Backend, error) {
+	db, err := boltstore.Open(c.Path, boltstore.Options{Timeout: within})
 	if err != nil {
 		return nil, fmt.Errorf("opening the storage: %w", err)
 	}
@@ -114,8 +135,15 @@ func (a *App) build(c *config.Config) (*parts, error) {
 		return nil, err
 	}
 	p := &parts{
-		config: c, callbacks: callbacks,
+		config: c, built: time.Now(), callbacks: callbacks,
+		byName: make(map[string]*notify.Callback, len(callbacks)), byID: make(map[int64]*config.Store, len(c.Stores)),
 		retention: retention{delivered: c.Storage.KeepDelivered, dead: c.Storage.KeepDead},
+	}
+	for i := range callbacks {
+		p.byName[callbacks[i].Name] = &callbacks[i]
+	}
+	for i := range c.Stores {
+		p.byID[c.Stores[i].ID] = &c.Stores[i]
 	}
 	userAgent := "ecwid-events/" + a.options.Version
 	p.dispatcher, err = notify.NewDispatcher(notify.Options{
@@ -129,11 +157,12 @@ func (a *App) build(c *config.Config) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
+	routes := routesOf(c)
 	p.poller, err = poller.New(poller.Options{
 		Stores: stores, Storage: a.storage, MaxConcurrent: c.MaxConcurrentPolls, Logger: a.log,
-		Route: notify.Route(callbacks, routesOf(c)),
+		Route: notify.Route(callbacks, routes),
 		Committed: func(storeID int64) {
-			p.dispatcher.Wake(storeID)
+			p.dispatcher.Wake(storeID, routes[storeID]...)
 			a.bell.ring()
 		},
 		Progress: a.options.Progress,
@@ -147,14 +176,14 @@ func (a *App) build(c *config.Config) (*parts, error) {
 
 // warnOfOrphans tells of deliveries whose callback the configuration does not know:
 // they stay until one of that name is back.
-func (a *App) warnOfOrphans(known []notify.Callback) error {
+func (a *App) warnOfOrphans(known map[string]*notify.Callback) error {
 	ctx := context.Background() // reading a local file
 	names, err := a.storage.Callbacks(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the storage: %w", err)
 	}
 	for _, name := range names {
-		if slices.ContainsFunc(known, func(c notify.Callback) bool { return c.Name == name }) {
+		if known[name] != nil {
 			continue
 		}
 		left, err := a.storage.Backlog(ctx, name)
@@ -173,6 +202,9 @@ func (a *App) warnOfOrphans(known []notify.Callback) error {
 // records them. What is not delivered by then is delivered by the next run. Where the
 // configuration says so it also serves the admin API, which ends last.
 func (a *App) Run(ctx context.Context) error {
+	if err := a.isWhole(); err != nil {
+		return err
+	}
 	if err := a.holdPaused(ctx, a.current.Load()); err != nil {
 		return err
 	}
@@ -200,6 +232,8 @@ func (a *App) Run(ctx context.Context) error {
 
 // work runs the parts until ctx ends, and others in their place after each reload.
 func (a *App) work(ctx context.Context) error {
+	a.change.Store(&change{since: time.Now(), replaced: true})
+	defer a.change.Store(nil)
 	for {
 		running, stop := context.WithCancel(ctx)
 		ended := make(chan error, 1)
@@ -209,17 +243,21 @@ func (a *App) work(ctx context.Context) error {
 			stop()
 			return err
 		case r := <-a.reload:
+			began := time.Now()
+			a.change.Store(&change{since: began})
 			stop()
 			ended := <-ended
 			if ctx.Err() != nil {
-				r.done <- ctx.Err()
+				r.done <- control.ErrStopping
 				return ended
 			}
 			if ended != nil {
 				// What could not be recorded is sent again by the new parts.
 				a.log.Error("reload.incomplete", zap.Error(ended))
 			}
+			r.old = a.current.Load().config
 			err := a.replace(ctx, r.next)
+			a.change.Store(&change{since: began, replaced: true})
 			r.done <- err
 			if err != nil {
 				return err
@@ -232,19 +270,46 @@ func (a *App) work(ctx context.Context) error {
 func (a *App) replace(ctx context.Context, next *parts) error {
 	a.steering.Lock()
 	defer a.steering.Unlock()
+	a.erasing <- struct{}{}
+	defer func() { <-a.erasing }()
 	if err := a.holdPaused(ctx, next); err != nil {
 		return err
 	}
+	old := a.current.Load()
+	next.poller.TakeOver(old.poller)
 	a.current.Store(next)
+	a.forgetRemoved(old, next)
 	return nil
 }
 
+// forgetRemoved lets go of what was counted of stores and callbacks that are not
+// configured any more. What is under way has ended, so that nothing counts on.
+func (a *App) forgetRemoved(old, next *parts) {
+	for id := range old.byID {
+		if next.byID[id] == nil {
+			a.metrics.ForgetStore(id)
+		}
+	}
+	for name := range old.byName {
+		if next.byName[name] == nil {
+			a.metrics.ForgetCallback(name)
+			a.outcomes.forget(name)
+		}
+	}
+}
+
 // run runs the parts until ctx ends.
-func (p *parts) run(ctx context.Context, storage store.Backend, log *zap.Logger) error {
+func (p *parts) run(ctx context.Context, storage *watched, log *zap.Logger) error {
 	ctx, stop := context.WithCancel(ctx)
 	var others sync.WaitGroup
-	others.Go(func() { p.poller.Run(ctx) })
+	polling, ended := context.WithCancel(context.WithoutCancel(ctx))
+	p.polling.Store(&polling)
+	others.Go(func() {
+		defer ended()
+		p.poller.Run(ctx)
+	})
 	others.Go(func() { p.retention.run(ctx, storage, log) })
+	others.Go(func() { storage.run(ctx) })
 	err := p.dispatcher.Run(ctx)
 	stop()
 	others.Wait()
@@ -259,7 +324,7 @@ func (p *parts) run(ctx context.Context, storage store.Backend, log *zap.Logger)
 // polls that failed.
 func (a *App) Once(ctx context.Context, reconcile bool) (event.Backlog, error) {
 	p := a.current.Load()
-	if err := a.holdPaused(ctx, p); err != nil {
+	if err := errors.Join(a.isWhole(), a.holdPaused(ctx, p)); err != nil {
 		return event.Backlog{}, err
 	}
 	polled := p.poller.Once(ctx, reconcile)
@@ -267,6 +332,14 @@ func (a *App) Once(ctx context.Context, reconcile bool) (event.Backlog, error) {
 	// What is left is told also when a signal has cut the rest short.
 	left, err := a.backlog(context.WithoutCancel(ctx))
 	return left, errors.Join(polled, delivered, err)
+}
+
+// isWhole tells what is missing of a configuration that was read without secrets.
+func (a *App) isWhole() error {
+	if unread := a.current.Load().config.Unread; len(unread) > 0 {
+		return fmt.Errorf("the configuration is not whole:\n%w", unread)
+	}
+	return nil
 }
 
 // holdPaused keeps stores from being polled that a person has paused.

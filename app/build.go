@@ -18,20 +18,32 @@ func callbacksOf(c *config.Config) ([]notify.Callback, error) {
 		if err != nil {
 			return nil, fmt.Errorf("setting up callback %s: %w", cb.Name, err)
 		}
+		if len(c.Unread) > 0 {
+			cb = withoutSecrets(cb)
+		}
 		callbacks[i] = notify.Callback{
 			Name: cb.Name, URL: cb.URL.Reveal(), Proxy: cb.Proxy.Reveal(),
 			Format: cb.Format, Payload: event.Payload(cb.Payload), SigningSecrets: revealed(cb.SigningSecrets),
 			Events: cb.Events, OnlyChanges: patterns, Ordering: notify.Ordering(cb.Ordering),
-			Headers: make(map[string]string, len(cb.Headers)), BearerToken: cb.BearerToken.Reveal(),
+			Headers: revealedHeaders(cb.Headers), BearerToken: cb.BearerToken.Reveal(),
 			Username: cb.BasicAuth.Username, Password: cb.BasicAuth.Password.Reveal(), TLS: notify.TLS(cb.TLS),
 			Timeout: cb.Timeout, Concurrency: cb.Concurrency, RateLimit: cb.RateLimit, Paused: cb.Paused,
 			Retry: notify.Retry{First: cb.Retry.First, Longest: cb.Retry.Longest, MaxAge: cb.Retry.MaxAge},
 		}
-		for name, value := range cb.Headers {
-			callbacks[i].Headers[name] = value.Reveal()
-		}
 	}
 	return callbacks, nil
+}
+
+// withoutSecrets returns a callback that nothing is sent to: what only requests need
+// is left out, for parts of it could not be read.
+func withoutSecrets(cb *config.Callback) *config.Callback {
+	bare := *cb
+	bare.SigningSecrets, bare.Headers, bare.BearerToken, bare.BasicAuth = nil, nil, config.Secret{}, config.BasicAuth{}
+	bare.TLS, bare.Proxy = config.TLS{}, config.URL{}
+	if bare.URL.IsZero() {
+		bare.URL, _ = config.ParseURL("http://not-read.invalid") // it is one
+	}
+	return &bare
 }
 
 func revealed(secrets []config.Secret) []string {
@@ -40,6 +52,18 @@ func revealed(secrets []config.Secret) []string {
 		texts[i] = s.Reveal()
 	}
 	return texts
+}
+
+// revealedHeaders returns nil for none, as most callbacks have.
+func revealedHeaders(secrets map[string]config.Secret) map[string]string {
+	if len(secrets) == 0 {
+		return nil
+	}
+	headers := make(map[string]string, len(secrets))
+	for name, value := range secrets {
+		headers[name] = value.Reveal()
+	}
+	return headers
 }
 
 // routesOf returns, by store id, the callbacks of those stores that name them.
@@ -67,6 +91,9 @@ func (a *App) storesOf(c *config.Config, limiters *ecwid.Limiters, userAgent str
 
 func (a *App) storeOf(s *config.Store, limiters *ecwid.Limiters, userAgent string) (poller.Store, error) {
 	secret, api := s.OrderSecret.Reveal(), ecwid.API(s.API)
+	if s.OrderSecret.IsZero() { // nothing is sent: see config.WithoutSecrets
+		secret, api = "unread", ecwid.Legacy
+	}
 	client, err := ecwid.NewClient(ecwid.Options{
 		StoreID: s.ID, Secret: secret, API: api, BaseURL: s.BaseURL.Reveal(), UserAgent: userAgent,
 		Limiter:   limiters.For(secret, s.RequestsPerMinute, api),

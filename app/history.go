@@ -44,11 +44,23 @@ type attemptCounts struct {
 
 func newHistory(now time.Time) *history { return &history{since: now} }
 
-// current returns the period that now lies in, and lets go of what is a day old. A
-// clock that was put back counts on in the newest period.
+// current returns the period that now lies in, and lets go of what is a day old. What a
+// clock that was ahead has counted, and that was put back since, is counted now.
 func (h *history) current(now time.Time) *period {
 	from := now.Truncate(historyPeriod)
-	if n := len(h.periods); n > 0 && !from.After(h.periods[n-1].from) {
+	if h.since.After(now) {
+		h.since = now
+	}
+	for n := len(h.periods); n > 0 && h.periods[n-1].from.After(from); n = len(h.periods) {
+		ahead := &h.periods[n-1]
+		if n == 1 || h.periods[n-2].from.Before(from) {
+			ahead.from = from
+			break
+		}
+		h.periods[n-2].add(ahead)
+		h.periods = h.periods[:n-1]
+	}
+	if n := len(h.periods); n > 0 && from.Equal(h.periods[n-1].from) {
 		return &h.periods[n-1]
 	}
 	h.periods = append(h.periods, period{
@@ -60,6 +72,25 @@ func (h *history) current(now time.Time) *period {
 	}
 	h.periods = append(h.periods[:0:0], h.periods[oldest:]...)
 	return &h.periods[len(h.periods)-1]
+}
+
+// add adds what another period has counted.
+func (p *period) add(other *period) {
+	for typ, n := range other.events {
+		p.events[typ] += n
+	}
+	for name, c := range other.attempts {
+		sum := p.attempts[name]
+		if sum == nil {
+			p.attempts[name] = c
+			continue
+		}
+		sum.accepted += c.accepted
+		sum.failed += c.failed
+		for i := range c.latency {
+			sum.latency[i] += c.latency[i]
+		}
+	}
 }
 
 func (h *history) events(now time.Time, counts map[event.Type]int) {

@@ -67,6 +67,29 @@ func TestLatencyQuantiles(t *testing.T) {
 	}
 }
 
+// A clock that was ahead once leaves nothing in the future, and what it counted is not
+// lost.
+func TestHistoryAfterAClockThatWasAhead(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 6, 7, 0, 0, time.UTC)
+	h := newHistory(now.AddDate(4, 0, 0))
+	created := func(n int) map[event.Type]int { return map[event.Type]int{event.OrderCreated: n} }
+	h.events(now.AddDate(4, 0, 0), created(1))
+	h.attempt(now.AddDate(4, 0, 0), "crm", true, time.Second)
+	h.attempt(now.AddDate(4, 0, 0).Add(time.Hour), "crm", false, time.Second)
+	h.attempt(now, "crm", true, time.Second)
+	h.events(now, created(10))
+	h.events(now.Add(time.Hour), created(100))
+	shown := h.show(now.Add(time.Hour))
+	last, before := shown.Periods[len(shown.Periods)-1], shown.Periods[len(shown.Periods)-5]
+	if !shown.Since.Equal(now) || !last.From.Equal(now.Add(time.Hour).Truncate(historyPeriod)) || last.Events[event.OrderCreated] != 100 {
+		t.Errorf("since %s; the last period is %+v", shown.Since, last)
+	}
+	if f := before.Attempts["crm"]; before.Events[event.OrderCreated] != 11 || f.Accepted != 2 || f.Failed != 1 || f.Median < 0.5 {
+		t.Errorf("the period of an hour ago is %+v", before)
+	}
+}
+
 // Neither a clock that jumps nor very many callbacks cost memory or counts.
 func TestHistoryIsBounded(t *testing.T) {
 	t.Parallel()

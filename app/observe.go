@@ -33,11 +33,16 @@ func (a *App) countPoll(p poller.Poll) {
 }
 
 func (a *App) countAttempt(t notify.Attempted) {
-	made := &t.Result.Attempt
+	a.outcomes.note(t.Result.Callback, &t.Result.Attempt)
+	a.countPOST(t.Result.Callback, &t.Result.Attempt, t.Lag())
+}
+
+// countPOST counts an attempt or a test, for which lag is 0.
+func (a *App) countPOST(callback string, made *event.Attempt, lag time.Duration) {
 	result := made.Error
 	if result == "" {
 		result = string(event.Delivered)
 	}
-	a.metrics.Attempt(t.Result.Callback, result, made.Duration, t.Lag())
-	a.history.attempt(time.Now(), t.Result.Callback, made.Error == "", made.Duration)
+	a.metrics.Attempt(callback, result, made.Duration, lag)
+	a.history.attempt(time.Now(), callback, made.Error == "", made.Duration)
 }

@@ -28,12 +28,9 @@ func (s service) startedAt() time.Time {
 	return time.Time{}
 }
 
-// maxAttention is how many troubles a status lists.
-const maxAttention = 20
-
 // Status implements control.Service.
 func (s service) Status(ctx context.Context) (control.Status, error) {
-	status := control.Status{Version: s.options.Version, Attention: []control.Attention{}}
+	status := control.Status{Version: s.options.Version}
 	if started := s.startedAt(); !started.IsZero() {
 		status.Running, status.StartedAt = true, &started
 	}
@@ -46,16 +43,12 @@ func (s service) Status(ctx context.Context) (control.Status, error) {
 		return control.Status{}, err
 	}
 	status.Callbacks = callbacks
-	for i := range callbacks {
-		status.Attention = append(status.Attention, callbackTroubles(&callbacks[i])...)
-	}
 	status.Stores.Total = len(stores)
 	for i := range stores {
 		count(&status.Stores, &stores[i])
-		status.Attention = append(status.Attention, storeTroubles(&stores[i])...)
 	}
-	status.Attention = status.Attention[:min(len(status.Attention), maxAttention)]
-	return status, nil
+	status.Attention, status.AttentionMore, err = s.attention(ctx, stores, callbacks)
+	return status, err
 }
 
 func count(counts *control.StoreCounts, s *control.Store) {
@@ -72,67 +65,32 @@ func count(counts *control.StoreCounts, s *control.Store) {
 	}
 }
 
-func storeTroubles(s *control.Store) []control.Attention {
-	switch {
-	case s.Paused == control.PausedByHand:
-		return []control.Attention{{
-			What: fmt.Sprintf("store %d is paused", s.ID),
-			Do:   fmt.Sprintf("ecwid-events stores resume %d", s.ID),
-		}}
-	case s.Paused != "":
+// store returns the configuration of a store.
+func (p *parts) store(id int64) (*config.Store, error) {
+	if s := p.byID[id]; s != nil {
+		return s, nil
+	}
+	return nil, noStore(id)
+}
+
+// checkStore refuses the id of a store that is neither configured nor was ever polled; 0
+// stands for all stores.
+func (s service) checkStore(ctx context.Context, id int64) error {
+	if id == 0 || s.parts().byID[id] != nil {
 		return nil
-	case s.Suspended != "":
-		return []control.Attention{{
-			What: fmt.Sprintf("store %d: Ecwid refuses it: %s", s.ID, s.Suspended),
-			Do:   fmt.Sprintf("mend its order_secret or its plan, then: ecwid-events stores resume %d", s.ID),
-		}}
-	case s.LastPoll != nil && s.LastPoll.Result == resultNotWhole:
-		return []control.Attention{{
-			What: fmt.Sprintf("store %d changes faster than it can be read whole; what was read is delivered", s.ID),
-			Do:   "nothing, unless it lasts: then poll it less often, or at quieter times",
-		}}
-	case s.LastPoll != nil && s.LastPoll.Error != "":
-		return []control.Attention{{
-			What: fmt.Sprintf("store %d: the last poll failed: %s", s.ID, s.LastPoll.Error),
-			Do:   "see whether Ecwid can be reached; it is polled again on its schedule",
-		}}
+	}
+	cursor, err := s.storage.Cursor(ctx, id, event.Orders)
+	switch {
+	case err != nil:
+		return fmt.Errorf("reading the cursor of store %d: %w", id, err)
+	case cursor.ReadTo.IsZero() && cursor.Sequence == 0:
+		return noStore(id)
 	}
 	return nil
 }
 
-func callbackTroubles(c *control.Callback) []control.Attention {
-	var list []control.Attention
-	add := func(do, what string, args ...any) {
-		list = append(list, control.Attention{What: "callback " + c.Name + " " + fmt.Sprintf(what, args...), Do: do})
-	}
-	switch {
-	case c.Orphaned:
-		add("ecwid-events deliveries move "+c.Name+" NAME, or deliveries drop "+c.Name+" --state pending",
-			"is not configured any more, and %d deliveries wait for it", c.Pending+c.Dead)
-		return list
-	case c.Paused == control.PausedGone:
-		add("mend the receiver, or give the callback another url; then: ecwid-events callbacks resume "+c.Name,
-			"answered 410 and is paused; %d deliveries wait", c.Pending)
-	case c.Paused == control.PausedByHand:
-		add("ecwid-events callbacks resume "+c.Name, "is paused; %d deliveries wait", c.Pending)
-	case c.Open:
-		add("mend the receiver; delivery goes on by itself", "does not take events; %d deliveries wait", c.Pending)
-	}
-	if c.Dead > 0 {
-		add("ecwid-events deliveries list --state dead --callback "+c.Name+", then: ecwid-events replay --dead --callback "+c.Name,
-			"has %d dead deliveries", c.Dead)
-	}
-	return list
-}
-
-// store returns the configuration of a store.
-func (p *parts) store(id int64) (*config.Store, error) {
-	for i := range p.config.Stores {
-		if p.config.Stores[i].ID == id {
-			return &p.config.Stores[i], nil
-		}
-	}
-	return nil, fmt.Errorf("store %d: %w", id, event.ErrNotFound)
+func noStore(id int64) error {
+	return fmt.Errorf("%w: there is no store %d: ecwid-events stores list, or GET /api/v1/stores, tells which there are", event.ErrNotFound, id)
 }
 
 // pauses returns the stored pauses of stores and of callbacks.

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/ecwid-events/ecwid-events/control"
 	"github.com/ecwid-events/ecwid-events/event"
@@ -27,13 +30,12 @@ func (s service) Callbacks(ctx context.Context) ([]control.Callback, error) {
 	for i := range p.callbacks {
 		c := &p.callbacks[i]
 		one := control.Callback{Name: c.Name, Host: hostOf(c.URL), Format: c.Format, Payload: string(c.Payload)}
-		if pause, ok := paused[c.Name]; ok {
-			one.Paused, one.PausedSince = control.Paused(pause.Reason), known(pause.Since)
-		}
+		showPause(&one, paused)
 		showState(&one, states[c.Name])
+		s.outcomes.show(&one)
 		shown = append(shown, one)
 	}
-	orphans, err := s.orphans(ctx)
+	orphans, err := s.orphans(ctx, paused)
 	if err != nil {
 		return nil, err
 	}
@@ -43,22 +45,34 @@ func (s service) Callbacks(ctx context.Context) ([]control.Callback, error) {
 			return nil, err
 		}
 	}
-	return slices.DeleteFunc(shown, func(c control.Callback) bool { return c.Orphaned && c.Pending+c.Dead == 0 }), nil
+	return slices.DeleteFunc(shown, func(c control.Callback) bool { return c.Orphaned && c.Pending+c.Dead == 0 && c.Paused == "" }), nil
 }
 
-// orphans returns the callbacks that had deliveries and are not configured any more.
-func (s service) orphans(ctx context.Context) ([]control.Callback, error) {
+// orphans returns the callbacks that had deliveries or are paused, and are not
+// configured any more, by name.
+func (s service) orphans(ctx context.Context, paused map[string]event.Pause) ([]control.Callback, error) {
 	names, err := s.storage.Callbacks(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the names of the callbacks: %w", err)
 	}
+	names = slices.AppendSeq(names, maps.Keys(paused))
+	slices.Sort(names)
 	var orphans []control.Callback
-	for _, name := range names {
-		if _, err := s.callback(name); err != nil {
-			orphans = append(orphans, control.Callback{Name: name, Orphaned: true})
+	for _, name := range slices.Compact(names) {
+		if s.parts().byName[name] != nil {
+			continue
 		}
+		orphan := control.Callback{Name: name, Orphaned: true}
+		showPause(&orphan, paused)
+		orphans = append(orphans, orphan)
 	}
 	return orphans, nil
+}
+
+func showPause(shown *control.Callback, paused map[string]event.Pause) {
+	if pause, ok := paused[shown.Name]; ok {
+		shown.Paused, shown.PausedSince = control.Paused(pause.Reason), known(pause.Since)
+	}
 }
 
 func showState(shown *control.Callback, state notify.CallbackState) {
@@ -80,6 +94,17 @@ func (s service) showBacklog(ctx context.Context, c *control.Callback) error {
 		return fmt.Errorf("counting what is pending for callback %s: %w", c.Name, err)
 	}
 	c.Pending, c.Dead, c.OldestPending = left.Pending, left.Dead, known(left.Oldest)
+	if !c.IsFailing() || c.Pending == 0 {
+		return nil
+	}
+	due, err := s.storage.PendingStores(ctx, c.Name)
+	if err != nil {
+		return fmt.Errorf("reading when callback %s is tried again: %w", c.Name, err)
+	}
+	times := slices.SortedFunc(maps.Values(due), time.Time.Compare)
+	if len(times) > 0 {
+		c.NextAttempt = known(times[0])
+	}
 	return nil
 }
 
@@ -94,12 +119,43 @@ func hostOf(raw string) string {
 
 // callback returns a callback that is configured.
 func (s service) callback(name string) (*notify.Callback, error) {
-	callbacks := s.parts().callbacks
-	i := slices.IndexFunc(callbacks, func(c notify.Callback) bool { return c.Name == name })
-	if i < 0 {
-		return nil, fmt.Errorf("callback %q: %w", name, event.ErrNotFound)
+	p := s.parts()
+	if c := p.byName[name]; c != nil {
+		return c, nil
 	}
-	return &callbacks[i], nil
+	var names []string
+	for i := range p.callbacks {
+		names = append(names, p.callbacks[i].Name)
+	}
+	return nil, noCallback(name, "configured", names)
+}
+
+// checkCallback refuses a callback that is neither configured nor ever had a delivery.
+func (s service) checkCallback(ctx context.Context, name string) error {
+	if s.parts().byName[name] != nil {
+		return nil
+	}
+	names, err := s.storage.Callbacks(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("reading the names of the callbacks: %w", err)
+	case slices.Contains(names, name):
+		return nil
+	}
+	for i := range s.parts().callbacks {
+		names = append(names, s.parts().callbacks[i].Name)
+	}
+	slices.Sort(names)
+	return noCallback(name, "known", slices.Compact(names))
+}
+
+// noCallback names the callbacks that there are, as many as one reads.
+func noCallback(name, how string, names []string) error {
+	const most = 20
+	if len(names) > most {
+		names = append(names[:most:most], "…")
+	}
+	return fmt.Errorf("%w: there is no callback %q; %s: %s", event.ErrNotFound, name, how, strings.Join(names, ", "))
 }
 
 // Deliveries implements control.Service.
@@ -111,6 +167,12 @@ func (s service) Deliveries(ctx context.Context, q control.DeliveryQuery) (contr
 		return control.DeliveryPage{}, invalid("limit must be from 1 to %d", control.MaxLimit)
 	case q.State != event.Pending && q.State != event.Delivered && q.State != event.Dead:
 		return control.DeliveryPage{}, invalid("state must be pending, delivered or dead")
+	}
+	if err := s.checkCallback(ctx, q.Callback); err != nil {
+		return control.DeliveryPage{}, err
+	}
+	if err := s.checkStore(ctx, q.StoreID); err != nil {
+		return control.DeliveryPage{}, err
 	}
 	if q.Limit == 0 {
 		q.Limit = control.DefaultLimit
@@ -139,6 +201,9 @@ func (s service) Move(ctx context.Context, from, to string) (int, error) {
 	if _, err := s.callback(to); err != nil {
 		return 0, err
 	}
+	if err := s.checkCallback(ctx, from); err != nil {
+		return 0, err
+	}
 	moved, err := inSteps(func() (int, error) { return s.storage.Move(ctx, from, to, moveStep) })
 	// Also after a failure: what was moved until then must not wait for a next event.
 	err = errors.Join(err, s.wake(ctx, to))
@@ -164,6 +229,9 @@ func (s service) wake(ctx context.Context, callback string) error {
 func (s service) Drop(ctx context.Context, name string, state event.DeliveryState) (int, error) {
 	if state != event.Pending && state != event.Dead {
 		return 0, invalid("only pending and dead deliveries can be dropped")
+	}
+	if err := s.checkCallback(ctx, name); err != nil {
+		return 0, err
 	}
 	dropped, err := inSteps(func() (int, error) { return s.storage.Drop(ctx, name, state, moveStep) })
 	// What waited for one that was dropped waits no more.
@@ -195,6 +263,7 @@ func (s service) TestCallback(ctx context.Context, name string) (control.Attempt
 	if err != nil {
 		return control.Attempt{}, fmt.Errorf("testing callback %s: %w", name, err)
 	}
+	s.countPOST(name, &attempt, 0)
 	return showAttempt(&attempt), nil
 }
 
@@ -202,8 +271,12 @@ func (s service) TestCallback(ctx context.Context, name string) (control.Attempt
 func (s service) PauseCallback(ctx context.Context, name string) error {
 	s.steering.Lock()
 	defer s.steering.Unlock()
-	if c, err := s.callback(name); err != nil || c.Paused {
+	c, err := s.callback(name)
+	if err != nil {
 		return err
+	}
+	if c.Paused {
+		return pausedByConfig("callback %s", name)
 	}
 	return s.parts().dispatcher.Pause(ctx, name)
 }
@@ -214,7 +287,7 @@ func (s service) ResumeCallback(ctx context.Context, name string) error {
 	defer s.steering.Unlock()
 	c, err := s.callback(name)
 	if err != nil {
-		return err
+		return s.endPauseLeft(ctx, name, 0, err)
 	}
 	if c.Paused {
 		return pausedByConfig("callback %s", name)

@@ -3,6 +3,9 @@ package app
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ecwid-events/ecwid-events/control"
@@ -13,9 +16,19 @@ import (
 // large.
 const eventsAtOnce = 20
 
+// sparseRounds is how often the storage is asked for a page when it finds fewer events
+// than were asked for: each time it looks at some 2,000.
+const sparseRounds = 8
+
 // Events implements control.Service.
 func (s service) Events(ctx context.Context, q control.EventQuery) (control.EventPage, error) {
 	if err := checkEvents(&q); err != nil {
+		return control.EventPage{}, err
+	}
+	if err := s.checkStore(ctx, q.StoreID); err != nil {
+		return control.EventPage{}, err
+	}
+	if err := s.checkPlace(ctx, &q); err != nil {
 		return control.EventPage{}, err
 	}
 	patience := time.NewTimer(q.Wait)
@@ -45,13 +58,54 @@ func checkEvents(q *control.EventQuery) error {
 		return invalid("wait must be from 0 to %s", control.MaxWait)
 	case q.Wait > 0 && q.Newest:
 		return invalid("wait goes on from the newest event, so it does not go with newest")
-	case !q.From.IsZero() && !q.To.IsZero() && q.To.Before(q.From):
-		return invalid("to must not be before from")
+	case !q.From.IsZero() && !q.To.IsZero() && !q.To.After(q.From):
+		return invalid("to must be after from")
+	case q.Type != "" && !slices.Contains(event.Types(), q.Type):
+		return invalid("there is no type %q: use %s", q.Type, typesInWords())
 	}
 	if q.Limit == 0 {
 		q.Limit = control.DefaultLimit
 	}
 	return nil
+}
+
+func typesInWords() string {
+	words := make([]string, len(event.Types()))
+	for i, t := range event.Types() {
+		words[i] = string(t)
+	}
+	return strings.Join(words, ", ")
+}
+
+// checkPlace refuses a place beyond the end of the feed, from which nothing would come
+// for long, and then not everything. Whoever has read the newest event is at the end: an
+// event can be read no sooner than its place is the last one here.
+func (s service) checkPlace(ctx context.Context, q *control.EventQuery) error {
+	if q.After == 0 || q.Newest {
+		return nil
+	}
+	last, err := s.lastPlace(ctx, q.StoreID)
+	if err != nil || q.After <= last {
+		return err
+	}
+	return fmt.Errorf("%w: after is %d, and the newest event here is %d: what was read last is not in this storage. "+
+		"Where a backup was restored, go on with after=%d; where this is another storage, begin with after=0", control.ErrConflict, q.After, last, last)
+}
+
+// lastPlace is the place of the newest event, also of one that was removed since.
+func (s service) lastPlace(ctx context.Context, storeID int64) (uint64, error) {
+	if storeID == 0 {
+		last, err := s.storage.LastPosition(ctx)
+		if err != nil {
+			return 0, fmt.Errorf("reading where the feed ends: %w", err)
+		}
+		return last, nil
+	}
+	cursor, err := s.storage.Cursor(ctx, storeID, event.Orders)
+	if err != nil {
+		return 0, fmt.Errorf("reading where the feed of store %d ends: %w", storeID, err)
+	}
+	return cursor.Sequence, nil
 }
 
 // readEvents reads one page as far as it has come.
@@ -80,10 +134,10 @@ func (s service) readEvents(ctx context.Context, q control.EventQuery) (control.
 }
 
 // fill reads events into a page, a few at a time, and returns the position that it has
-// come to.
+// come to. Where few events match it ends the page early, so that none takes long.
 func (s service) fill(ctx context.Context, page *control.EventPage, q control.EventQuery, after uint64) (uint64, error) {
 	search := event.HistoryQuery{StoreID: q.StoreID, Type: q.Type, ObjectID: q.ObjectID, From: q.From, To: q.To, Newest: q.Newest}
-	size := 0
+	size, rounds := 0, 0
 	for {
 		search.After, search.Limit = after, min(q.Limit-len(page.Events), eventsAtOnce)
 		found, next, more, err := s.storage.Events(ctx, search)
@@ -99,7 +153,10 @@ func (s service) fill(ctx context.Context, page *control.EventPage, q control.Ev
 			after = found[i].Position
 		}
 		after, page.More = next, more
-		if !more || len(page.Events) == q.Limit || len(found) == 0 {
+		if len(found) < search.Limit {
+			rounds++ // the storage has looked at as many as it does at once
+		}
+		if !more || len(page.Events) == q.Limit || rounds == sparseRounds {
 			return after, nil
 		}
 	}
@@ -137,6 +194,9 @@ func (s service) position(ctx context.Context, q control.EventQuery) (uint64, er
 	}
 	if q.Newest {
 		return s.storage.EventFrom(ctx, q.StoreID, q.After)
+	}
+	if q.After == math.MaxUint64 {
+		return 0, event.ErrNotFound // nothing is behind it
 	}
 	next, err := s.storage.EventFrom(ctx, q.StoreID, q.After+1)
 	if err != nil {

@@ -19,6 +19,9 @@ func (s service) Replay(ctx context.Context, r control.Replay) (control.Replayed
 	if err := checkReplay(&r); err != nil {
 		return control.Replayed{}, err
 	}
+	if err := s.checkStore(ctx, r.StoreID); err != nil {
+		return control.Replayed{}, err
+	}
 	callbacks := s.parts().callbacks
 	if r.Callback != "" {
 		c, err := s.callback(r.Callback)
@@ -50,8 +53,10 @@ func checkReplay(r *control.Replay) error {
 	switch {
 	case ways != 1:
 		return invalid("say what to replay, one of an event, the dead deliveries, and a range of time that has a beginning")
-	case r.To != nil && (r.From == nil || r.To.Before(*r.From)):
-		return invalid("the range must not end before it begins")
+	case r.To != nil && (r.From == nil || !r.To.After(*r.From)):
+		return invalid("the range must end after it begins")
+	case r.From != nil && r.From.IsZero():
+		return invalid("the range must begin after the year 1") // the zero time bounds nothing
 	case r.EventID != "" && r.StoreID != 0:
 		return invalid("an event belongs to one store already: leave the store out")
 	}

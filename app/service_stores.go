@@ -9,11 +9,11 @@ import (
 
 	"github.com/ecwid-events/ecwid-events/config"
 	"github.com/ecwid-events/ecwid-events/control"
+	"github.com/ecwid-events/ecwid-events/ecwid"
 	"github.com/ecwid-events/ecwid-events/event"
 	"github.com/ecwid-events/ecwid-events/poller"
+	"github.com/ecwid-events/ecwid-events/store"
 )
-
-const resultNotWhole = poller.ResultNotWhole
 
 // Stores implements control.Service.
 func (s service) Stores(ctx context.Context) ([]control.Store, error) {
@@ -66,6 +66,16 @@ func (s service) showStore(ctx context.Context, p *parts, c *config.Store, pause
 			return control.Store{}, fmt.Errorf("reading the cursor of store %d: %w", c.ID, err)
 		}
 	}
+	if shown.Orders, err = s.storage.Known(ctx, c.ID, event.Orders); err != nil {
+		return control.Store{}, err
+	}
+	today, err := s.today.events(ctx, s.storage, c.ID, cursor.Sequence, time.Now())
+	switch {
+	case err == nil:
+		shown.EventsToday = &today
+	case !errors.Is(err, store.ErrCorrupt):
+		return control.Store{}, err
+	}
 	shown.Events, shown.ReadTo, shown.ReconciledAt = cursor.Sequence, known(cursor.ReadTo), known(cursor.Reconciled)
 	if !cursor.ReadTo.IsZero() && c.Start.Mode != config.StartNow {
 		shown.Snapshot = &control.Snapshot{Done: cursor.Sweep.Done, Orders: cursor.Sweep.Objects, Total: state.Total}
@@ -91,6 +101,9 @@ func showPolls(shown *control.Store, state poller.State) {
 	if last.Err != nil {
 		shown.LastPoll.Error, _, _ = strings.Cut(last.Err.Error(), "\n")
 	}
+	if asked, ok := errors.AsType[*ecwid.Error](last.Err); ok && asked.RetryAfter > 0 {
+		shown.LastPoll.WaitUntil = known(last.Time.Add(last.Duration + asked.RetryAfter))
+	}
 }
 
 // listed is never nil, so that JSON has a list.
@@ -107,6 +120,8 @@ func (s service) ReconcileStore(_ context.Context, id int64) error {
 }
 
 func (s service) poll(id int64, ask func(*poller.Poller, int64) error) error {
+	s.steering.Lock()
+	defer s.steering.Unlock()
 	p := s.parts()
 	c, err := p.store(id)
 	if err != nil {
@@ -127,7 +142,7 @@ func (s service) poll(id int64, ask func(*poller.Poller, int64) error) error {
 }
 
 func pausedByConfig(what string, args ...any) error {
-	return fmt.Errorf("%w: %s is paused in the configuration: remove paused there, and reload", control.ErrConflict, fmt.Sprintf(what, args...))
+	return fmt.Errorf("%w: %s is paused in the configuration: resume it there, by removing paused, and reload", control.ErrConflict, fmt.Sprintf(what, args...))
 }
 
 // PauseStore implements control.Service.
@@ -136,8 +151,11 @@ func (s service) PauseStore(ctx context.Context, id int64) error {
 	defer s.steering.Unlock()
 	p := s.parts()
 	c, err := p.store(id)
-	if err != nil || c.Paused {
+	if err != nil {
 		return err
+	}
+	if c.Paused {
+		return pausedByConfig("store %d", id)
 	}
 	if err := s.storage.Pause(ctx, event.Pause{StoreID: id, Since: time.Now().UTC(), Reason: event.PausedByHand}); err != nil {
 		return fmt.Errorf("pausing store %d: %w", id, err)
@@ -153,7 +171,7 @@ func (s service) ResumeStore(ctx context.Context, id int64) error {
 	c, err := p.store(id)
 	switch {
 	case err != nil:
-		return err
+		return s.endPauseLeft(ctx, "", id, err)
 	case c.Paused:
 		return pausedByConfig("store %d", id)
 	}

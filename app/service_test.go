@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,6 +30,8 @@ type daemon struct {
 	url  string
 	logs *observer.ObservedLogs
 	stop func()
+	// stopping is closed as soon as stop has told the App.
+	stopping <-chan struct{}
 }
 
 // start runs the site with an admin API until the test ends, or stop is called.
@@ -45,7 +46,7 @@ func (s *site) start(t *testing.T) *daemon {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
-	d := &daemon{app: a, logs: logs}
+	d := &daemon{app: a, logs: logs, stopping: ctx.Done()}
 	d.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := errors.Join(<-ended, a.Close()); err != nil {
@@ -191,6 +192,8 @@ func TestPausedByTheConfiguration(t *testing.T) {
 		"resuming the store":    service.ResumeStore(t.Context(), 1003),
 		"polling it":            service.PollStore(t.Context(), 1003),
 		"resuming the callback": service.ResumeCallback(t.Context(), "default"),
+		"pausing the store":     service.PauseStore(t.Context(), 1003),
+		"pausing the callback":  service.PauseCallback(t.Context(), "default"),
 	} {
 		if !errors.Is(err, control.ErrConflict) || !strings.Contains(err.Error(), "configuration") {
 			t.Errorf("%s: %v", name, err)
@@ -268,9 +271,10 @@ func TestOrphansAreMovedAndDropped(t *testing.T) {
 	if err != nil || len(callbacks) != 1 {
 		t.Errorf("%+v, %v", callbacks, err)
 	}
+	eventually(t, "what was moved is recorded", func() bool { return d.callback(t, "crm").Pending == 0 })
 	d.must(t, d.PauseCallback(ctx, "crm"))
 	s.shop.Place()
-	eventually(t, "an event waits", func() bool { return d.callback(t, "crm").Pending == 1 })
+	eventually(t, "one event waits", func() bool { return d.callback(t, "crm").Pending == 1 })
 	if n, err := d.Drop(ctx, "crm", event.Pending); n != 1 || err != nil {
 		t.Errorf("%d dropped: %v", n, err)
 	}
@@ -308,6 +312,9 @@ func TestReplayOfARangeAndOfTheDead(t *testing.T) {
 	if err != nil || len(page.Deliveries) != 1 || page.Deliveries[0].ObjectID != bad || page.Deliveries[0].Attempts < 5 {
 		t.Fatalf("%+v, %v", page, err)
 	}
+	if e := page.Deliveries[0].LastError; e == nil || e.Error != "status" || e.Status != 422 || !e.At.Equal(*page.Deliveries[0].LastAttempt) {
+		t.Errorf("it died of %+v", e)
+	}
 	<-poison
 	replayed, err := d.Replay(ctx, control.Replay{Dead: true})
 	if err != nil || replayed.Deliveries != 1 {
@@ -326,73 +333,6 @@ func TestReplayOfARangeAndOfTheDead(t *testing.T) {
 		t.Fatalf("%+v, %v", replayed, err)
 	}
 	eventually(t, "the range arrives again", func() bool { return len(s.receiver.Arrivals()) >= before+replayed.Deliveries })
-}
-
-func TestQuestionsThatMakeNoSense(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	service := s.open(t, zap.NewNop()).Service()
-	ctx := t.Context()
-	early, late := time.Unix(1, 0), time.Unix(2, 0)
-	for name, ask := range map[string]func() error{
-		"a page of too many":          func() error { _, err := service.Events(ctx, control.EventQuery{Limit: 1001}); return err },
-		"a wait that is too long":     func() error { _, err := service.Events(ctx, control.EventQuery{Wait: time.Hour}); return err },
-		"waiting for the newest":      func() error { _, err := service.Events(ctx, control.EventQuery{Wait: 1, Newest: true}); return err },
-		"a range that ends too early": func() error { _, err := service.Events(ctx, control.EventQuery{From: late, To: early}); return err },
-		"deliveries of no callback":   func() error { _, err := service.Deliveries(ctx, control.DeliveryQuery{State: event.Dead}); return err },
-		"deliveries of no state": func() error {
-			_, err := service.Deliveries(ctx, control.DeliveryQuery{Callback: "default"})
-			return err
-		},
-		"a replay of nothing":          func() error { _, err := service.Replay(ctx, control.Replay{}); return err },
-		"a replay of two things":       func() error { _, err := service.Replay(ctx, control.Replay{Dead: true, EventID: "evt_1"}); return err },
-		"a replay that ends too early": func() error { _, err := service.Replay(ctx, control.Replay{From: &late, To: &early}); return err },
-		"a move to the same":           func() error { _, err := service.Move(ctx, "default", "default"); return err },
-	} {
-		if err := ask(); !errors.Is(err, control.ErrInvalid) {
-			t.Errorf("%s: %v, want an invalid request", name, err)
-		}
-	}
-}
-
-func TestReload(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	d := s.start(t)
-	d.learned(t)
-	first := s.shop.Place()
-	s.accepted(t, 1)
-
-	next := *s.config
-	next.Callbacks = slices.Clone(next.Callbacks)
-	next.Callbacks[0].Events = []event.Type{event.OrderDeleted}
-	d.must(t, d.app.Reload(t.Context(), &next))
-	s.shop.Place()
-	s.shop.Delete(first)
-	s.accepted(t, 2)
-	arrivals := s.receiver.Arrivals()
-	if last := arrivals[len(arrivals)-1]; last.Type != string(event.OrderDeleted) || last.Sequence != 3 && last.Sequence != 2 {
-		t.Errorf("after a reload that wants deletions only, %+v arrived", last)
-	}
-	if line := d.logs.FilterMessage("config.reloaded").All(); len(line) != 1 || fmt.Sprint(line[0].ContextMap()["callbacks_changed"]) != "[default]" {
-		t.Errorf("the log says %v", line)
-	}
-
-	moved := next
-	moved.Storage.Path += ".other"
-	if err := d.app.Reload(t.Context(), &moved); !errors.Is(err, ErrRestart) || !strings.Contains(err.Error(), "storage.path") {
-		t.Errorf("another storage: %v", err)
-	}
-	broken := next
-	broken.Callbacks = slices.Clone(next.Callbacks)
-	broken.Callbacks[0].Concurrency = 0
-	if err := d.app.Reload(t.Context(), &broken); err == nil {
-		t.Error("a broken configuration was taken")
-	}
-	s.shop.Delete(s.shop.Place()) // the one before goes on
-	if err := d.app.Ready(); err != nil {
-		t.Errorf("not ready after a reload: %v", err)
-	}
 }
 
 func TestMetricsAndHealthAreServed(t *testing.T) {

@@ -21,11 +21,15 @@ func showEvent(e *event.Event) control.Event {
 }
 
 func showDelivery(d *event.Delivery) control.Delivery {
-	return control.Delivery{
+	shown := control.Delivery{
 		Callback: d.Callback, EventID: d.EventID, StoreID: d.StoreID, ObjectID: d.ObjectID,
 		Format: d.Format, Payload: string(d.Payload), State: d.State, Attempts: d.Attempts,
 		LastAttempt: known(d.LastAttempt), NextAttempt: known(d.NextAttempt),
 	}
+	if f := d.Failure; f != nil {
+		shown.LastError = &control.LastError{At: f.Time.UTC(), Error: f.Error, Detail: f.Detail, Status: f.Status}
+	}
+	return shown
 }
 
 func showAttempt(a *event.Attempt) control.Attempt {

@@ -116,6 +116,9 @@ type Delivery struct {
 	Attempts    int                 `json:"attempts"`
 	LastAttempt *time.Time          `json:"lastAttempt,omitempty"`
 	NextAttempt *time.Time          `json:"nextAttempt,omitempty"`
+	// LastError is why the last attempt of one that is pending or dead failed; only in
+	// a DeliveryPage, since History says it too.
+	LastError *LastError `json:"lastError,omitempty"`
 	// History holds the attempts, oldest first; only in EventDetails.
 	History []Attempt `json:"history,omitempty"`
 }

@@ -90,6 +90,19 @@ func (m *Metrics) Attempt(callback, result string, took, lag time.Duration) {
 	}
 }
 
+// ForgetStore removes what was counted of a store, and ForgetCallback of a callback, that
+// is there no more.
+func (m *Metrics) ForgetStore(storeID int64) {
+	of := prometheus.Labels{"store": strconv.FormatInt(storeID, 10)}
+	m.polls.DeletePartialMatch(of)
+	m.events.DeletePartialMatch(of)
+}
+
+// ForgetCallback is ForgetStore for a callback.
+func (m *Metrics) ForgetCallback(name string) {
+	m.deliveries.DeletePartialMatch(prometheus.Labels{"callback": name})
+}
+
 // Handler answers with the metrics, and with the gauges of what the service shows.
 func (m *Metrics) Handler(s control.Service) http.Handler {
 	gauges := prometheus.NewRegistry()
@@ -111,7 +124,7 @@ var (
 	oldestPending = gauge("oldest_pending_seconds", "Age of the oldest event that waits; 0 when none does.", "callback")
 	dead          = gauge("dead", "Deliveries that were given up.", "callback")
 	open          = gauge("callback_open", "1 while a callback fails so often that it is only probed.", "callback")
-	held          = gauge("callback_paused", "1 while a callback is paused.", "callback")
+	held          = gauge("callback_paused", "1 while a callback that is configured is paused.", "callback")
 )
 
 func gauge(name, help, label string) *prometheus.Desc {
@@ -175,7 +188,7 @@ func collectCallback(out chan<- prometheus.Metric, c *control.Callback, now time
 	send(oldestPending, age)
 	send(dead, float64(c.Dead))
 	send(open, truth(c.Open))
-	send(held, truth(c.Paused != ""))
+	send(held, truth(c.Paused != "" && !c.Orphaned)) // nothing is held back of what is not configured
 }
 
 func truth(b bool) float64 {

@@ -53,6 +53,7 @@ func busy() (*Metrics, *shown) {
 		callbacks: []control.Callback{
 			{Name: "crm", Pending: 7, Dead: 2, Open: true, OldestPending: &waiting},
 			{Name: "erp", Paused: control.PausedGone},
+			{Name: "old", Paused: control.PausedByHand, Orphaned: true},
 		},
 	}
 }
@@ -85,6 +86,7 @@ func TestWhatIsCounted(t *testing.T) {
 		`ecwid_events_callback_open{callback="crm"} 1`,
 		`ecwid_events_callback_open{callback="erp"} 0`,
 		`ecwid_events_callback_paused{callback="erp"} 1`,
+		`ecwid_events_callback_paused{callback="old"} 0`,
 		`ecwid_events_oldest_pending_seconds{callback="erp"} 0`,
 		`ecwid_events_oldest_pending_seconds{callback="crm"} 36`, // 3600 and a little
 		`ecwid_events_build_info{version="1.2.3"} 1`,
@@ -117,5 +119,67 @@ func TestServiceFailure(t *testing.T) {
 	status, text := read(t, New("1"), &shown{err: errors.New("the storage is damaged")})
 	if status != http.StatusInternalServerError || !strings.Contains(text, "the storage is damaged") {
 		t.Errorf("status %d: %s", status, text)
+	}
+}
+
+// What was counted of a store or a callback that is gone is gone too, and nothing else.
+func TestWhatIsGoneIsForgotten(t *testing.T) {
+	t.Parallel()
+	m, s := busy()
+	m.Poll(1004, "ok", time.Second, map[event.Type]int{event.OrderCreated: 1})
+	m.Attempt("erp", "delivered", time.Second, 0)
+	m.ForgetStore(1003)
+	m.ForgetCallback("crm")
+	_, text := read(t, m, s)
+	for series, there := range map[string]bool{
+		`polls_total{result="ok",store="1003"}`: false, `polls_total{result="not_whole",store="1003"}`: false,
+		`events_total{store="1003",type="order.created"}`: false, `events_total{store="1003",type="order.deleted"}`: false,
+		`deliveries_total{callback="crm",result="delivered"}`: false, `deliveries_total{callback="crm",result="timeout"}`: false,
+		`polls_total{result="ok",store="1004"}`: true, `events_total{store="1004",type="order.created"}`: true,
+		`deliveries_total{callback="erp",result="delivered"}`: true,
+	} {
+		if strings.Contains(text, "\necwid_events_"+series) != there {
+			t.Errorf("%s is there: %t", series, !there)
+		}
+	}
+}
+
+// A hanging is a service that does not answer before it is told to.
+type hanging struct {
+	shown
+	asked   chan struct{}
+	release chan struct{}
+}
+
+func (h *hanging) Stores(context.Context) ([]control.Store, error) {
+	h.asked <- struct{}{}
+	<-h.release
+	return nil, nil
+}
+
+// Few are served at the same time, so that nobody can have the storage read for ever more.
+func TestTooManyReadersAreRefused(t *testing.T) {
+	t.Parallel()
+	const most = 4
+	s := &hanging{asked: make(chan struct{}, most), release: make(chan struct{})}
+	handler := New("1").Handler(s)
+	get := func() int {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+		return w.Code
+	}
+	codes := make(chan int, most)
+	for range most {
+		go func() { codes <- get() }()
+		<-s.asked
+	}
+	if code := get(); code != http.StatusServiceUnavailable {
+		t.Errorf("one more is answered %d", code)
+	}
+	close(s.release)
+	for range most {
+		if code := <-codes; code != http.StatusOK {
+			t.Errorf("one of those that were there is answered %d", code)
+		}
 	}
 }

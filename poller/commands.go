@@ -121,14 +121,19 @@ func (p *Poller) want(storeID int64, c command) error {
 }
 
 // TakeOver has the stores polled and compared for which that was asked of another
-// Poller, which does not run any more, and which has not begun it or not come to its end.
-// It leaves out stores that p was not given. It is called before p runs.
+// Poller, which does not run any more, and which has not begun it or not come to its end,
+// and shows how polling them went until p has polled them itself. It leaves out stores
+// that p was not given. It is called before p runs.
 func (p *Poller) TakeOver(from *Poller) {
 	for storeID, old := range from.byStore {
+		t, err := p.tracker(storeID)
+		if err != nil {
+			continue
+		}
+		t.board.takeOver(old.board.read())
 		wish := from.commands.left(old)
 		wish.reconcile = wish.reconcile || old.passWanted || old.pass != nil && old.pass.asked
-		t, err := p.tracker(storeID)
-		if err == nil && (wish.poll || wish.reconcile) {
+		if wish.poll || wish.reconcile {
 			p.commands.add(t, command{poll: wish.poll, reconcile: wish.reconcile})
 		}
 	}

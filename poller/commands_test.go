@@ -241,6 +241,35 @@ func TestAPollerTakesOverWhatIsLeft(t *testing.T) {
 	}
 }
 
+// A poll that is cut short says nothing, and one Poller shows what the one before did.
+func TestWhatIsShownIsTakenOver(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		hangs := false
+		b := newBed(t, func(b *bed) {
+			b.store.Source = scripted{func(ctx context.Context) error {
+				if hangs {
+					<-ctx.Done()
+				}
+				return ctx.Err()
+			}}
+		})
+		runWhile(b, func() { time.Sleep(time.Second) })
+		good := b.state()
+		if good.Last.Result != ResultOK || good.Success.IsZero() || good.Next.IsZero() {
+			t.Fatalf("%+v", good)
+		}
+		hangs = true
+		runWhile(b, func() { b.must(b.poller.Poll(testStore)); time.Sleep(time.Second) })
+		old := b.poller
+		b.must(old.Pause(testStore))
+		b.restart()
+		b.poller.TakeOver(old)
+		if s := b.state(); s.Last != good.Last || s.Success != good.Success || s.Paused {
+			t.Errorf("got  %+v\nwant %+v", s, good)
+		}
+	})
+}
+
 func TestDueAfter(t *testing.T) {
 	t.Parallel()
 	p := mustPoller(t, Options{MaxConcurrent: 1, Logger: zap.NewNop(), Stores: []Store{{Store: event.Store{ID: 7}, Schedule: mustSchedule(t, "30 4 * * *")}}})

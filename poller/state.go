@@ -41,8 +41,8 @@ type State struct {
 	Paused  bool
 	// Refused is why Ecwid refuses the store; empty while it does not.
 	Refused string
-	// Last is the poll that ended last, and Success when the last good one began;
-	// zero before the first.
+	// Last is the poll that ended last, not counting those that a stop cut short, and
+	// Success when the last good one began; zero before the first.
 	Last    Poll
 	Success time.Time
 	// Next is when the next poll is due; zero before the first one.
@@ -88,6 +88,14 @@ func (b *board) pause(paused bool) {
 	b.state.Paused = paused
 }
 
+// takeOver shows what another Poller's board showed, but for who is paused.
+func (b *board) takeOver(s State) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.Paused = b.state.Paused
+	b.state = s
+}
+
 // learn shows how much there is to read in a sweep that begins.
 func (b *board) learn(p *pass) {
 	b.mu.Lock()
@@ -129,7 +137,7 @@ func (t *tracker) show(p Poll, next time.Time) {
 	defer t.board.mu.Unlock()
 	s := &t.board.state
 	s.Next = next
-	if p.Err != nil || !p.Time.Before(s.Last.Time) {
+	if p.Result != ResultStopped && (p.Err != nil || !p.Time.Before(s.Last.Time)) {
 		s.Last = p
 	}
 	switch {

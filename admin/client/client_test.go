@@ -64,6 +64,7 @@ func TestAnswersBecomeErrors(t *testing.T) {
 		"conflict":              {409, problems + "; charset=utf-8", problem("conflict", "x", "resume it"), control.ErrConflict, "resume it"},
 		"timeout":               {504, problems, problem("timeout", "x", "ask for less"), context.DeadlineExceeded, "ask for less"},
 		"wrong token":           {401, problems, problem("unauthorized", "x", "send it"), ErrUnauthorized, "admin.token does not match"},
+		"busy":                  {503, problems, problem("busy", "Too many requests", "Ask again."), nil, "answered 503: Too many requests: Ask again."},
 		"stopping":              {503, problems, problem("stopping", "The program is stopping", "x"), ErrUnreachable, "The program is stopping"},
 		"failed":                {500, problems, problem("internal", "It failed", "See the log."), nil, "answered 500: It failed: See the log."},
 		"a path of a newer one": {404, problems, problem("no-route", "There is no such path", "x"), nil, "answered 404: There is no such path"},

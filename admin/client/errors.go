@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/ecwid-events/ecwid-events/control"
 	"github.com/ecwid-events/ecwid-events/event"
@@ -29,13 +30,20 @@ var kinds = map[string]error{
 	"urn:ecwid-events:timeout":   context.DeadlineExceeded,
 }
 
-// A refusal has the text of a problem and is the error that it stands for.
+// A refusal has the text of a problem and is the error that it stands for, whose words
+// the problem has in its title when its detail does not begin with them.
 type refusal struct {
 	detail string
 	kind   error
 }
 
-func (r *refusal) Error() string { return r.detail }
+func (r *refusal) Error() string {
+	if errors.Is(r.kind, context.DeadlineExceeded) || strings.Contains(r.detail, r.kind.Error()) {
+		return r.detail
+	}
+	return r.kind.Error() + ": " + r.detail
+}
+
 func (r *refusal) Unwrap() error { return r.kind }
 
 // refused turns an answer that is no success back into an error.
@@ -54,7 +62,7 @@ func (c *Client) refused(resp *http.Response) error {
 		return &refusal{detail: p.Detail, kind: kind}
 	case resp.StatusCode == http.StatusUnauthorized:
 		return fmt.Errorf("asking %s: %w", c.base, ErrUnauthorized)
-	case resp.StatusCode == http.StatusServiceUnavailable:
+	case resp.StatusCode == http.StatusServiceUnavailable && p.Type != "urn:ecwid-events:busy":
 		return fmt.Errorf("%w at %s: %s", ErrUnreachable, c.base, p.Title)
 	}
 	return fmt.Errorf("%s answered %d: %s: %s", c.base, resp.StatusCode, p.Title, p.Detail)

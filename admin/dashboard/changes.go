@@ -3,6 +3,7 @@ package dashboard
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/ecwid-events/ecwid-events/control"
@@ -85,19 +86,67 @@ func indent(raw json.RawMessage) string {
 type summary struct {
 	First []change
 	More  int
+	// Facts tell of the order that was created or deleted. Nothing of its customer is
+	// among them.
+	Facts []fact
 	// Unknown tells that the earlier state is not known.
 	Unknown bool
 }
 
+// A fact is a field of an order.
+type fact struct {
+	Field string
+	Value shownValue
+}
+
+// maxSummed is how large an object may be to be read for a summary, in bytes.
+const maxSummed = 1 << 20
+
+// factsOf returns the few fields of an order by which a person knows it. The legacy API
+// has a total under another name.
+func factsOf(raw json.RawMessage) []fact {
+	var order struct {
+		Total             json.RawMessage `json:"total"`
+		TotalCost         json.RawMessage `json:"totalCost"`
+		PaymentStatus     json.RawMessage `json:"paymentStatus"`
+		FulfillmentStatus json.RawMessage `json:"fulfillmentStatus"`
+	}
+	if len(raw) > maxSummed || json.Unmarshal(raw, &order) != nil {
+		return nil
+	}
+	if order.Total == nil {
+		order.Total = order.TotalCost
+	}
+	var facts []fact
+	add := func(field string, value json.RawMessage) {
+		if len(value) > 0 && len(value) <= maxInLine && !slices.Contains([]string{"null", `""`}, string(value)) {
+			if shown := showJSON(value); !shown.Block {
+				facts = append(facts, fact{field, shown})
+			}
+		}
+	}
+	add("total", order.Total)
+	add("paymentStatus", order.PaymentStatus)
+	add("fulfillmentStatus", order.FulfillmentStatus)
+	return facts
+}
+
+// maxInLine is how long a value or a path in a summary may be, in bytes.
+const maxInLine = 40
+
 // summaryOf takes the changes that fit a line, the plain ones first.
 func summaryOf(e *control.Event) summary {
-	const most, length = 2, 40
-	s := summary{Unknown: e.Data.Changes == nil && e.Data.EventType == event.OrderUpdated.Action()}
+	const most = 2
+	updated := e.Data.EventType == event.OrderUpdated.Action()
+	s := summary{Unknown: e.Data.Changes == nil && updated}
+	if !updated {
+		s.Facts = factsOf(e.Data.Raw)
+	}
 	for _, c := range e.Data.Changes {
 		if len(s.First) == most {
 			break
 		}
-		if len(c.Old) > length || len(c.New) > length || len(c.Path) > length {
+		if len(c.Old) > maxInLine || len(c.New) > maxInLine || len(c.Path) > maxInLine {
 			continue
 		}
 		shown := change{fieldOf(c.Path), showJSON(c.Old), showJSON(c.New)}

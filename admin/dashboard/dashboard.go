@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"github.com/ecwid-events/ecwid-events/control"
 )
@@ -60,6 +61,8 @@ type dashboard struct {
 	log      *zap.Logger
 	pages    pages
 	sessions *sessions
+	guesses  *guesses
+	refusals rate.Sometimes // to log in, that are logged
 	notices  *notices
 	live     *live
 	mux      *http.ServeMux
@@ -81,7 +84,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	d := &dashboard{
 		service: o.Service, token: o.Token, version: o.Version, log: o.Logger, pages: pages,
-		sessions: newSessions(), notices: newNotices(), live: newLive(o.Service), mux: http.NewServeMux(),
+		sessions: newSessions(), guesses: newGuesses(), refusals: rate.Sometimes{Interval: time.Second}, notices: newNotices(), live: newLive(o.Service), mux: http.NewServeMux(),
 	}
 	for path, m := range d.routes(assets) {
 		d.mux.Handle(path, d.only(m))
@@ -108,8 +111,8 @@ func (d *dashboard) routes(assets assets) map[string]methods {
 		"/callbacks":                {get: d.show(d.callbacksPage)},
 		"/callbacks/{name}":         {get: d.show(d.callbackPage)},
 		"/callbacks/{name}/{order}": {post: d.do(d.orderCallback)},
-		"/callbacks/{name}/replay":  {post: d.do(d.replayDead)},
-		"/callbacks/{name}/move":    {post: d.do(d.move)},
+		"/callbacks/{name}/replay":  {get: d.show(d.confirmReplay), post: d.do(d.replayDead)},
+		"/callbacks/{name}/move":    {get: d.show(d.confirmMove), post: d.do(d.move)},
 		"/callbacks/{name}/drop":    {get: d.show(d.confirmDrop), post: d.do(d.drop)},
 
 		"/events":             {get: d.show(d.eventsPage)},
@@ -142,7 +145,7 @@ func (d *dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // only serves the methods of a path to who has logged in.
 func (d *dashboard) only(m methods) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !m.public && !d.isLoggedIn(r) {
+		if !m.public && !d.IsLoggedIn(r) {
 			d.sendToLogin(w, r)
 			return
 		}

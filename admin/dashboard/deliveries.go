@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 
+	"go.uber.org/zap"
+
 	"github.com/ecwid-events/ecwid-events/control"
 	"github.com/ecwid-events/ecwid-events/event"
 )
@@ -19,23 +21,35 @@ type deliveriesList struct {
 	Callback  string
 	State     string
 	StoreID   int64
+	After     uint64 // where the page begins; 0: with the newest
 	Callbacks []control.Callback
 	States    []string
 	// Chosen is the callback, when it is there. A configured one can be replayed to.
 	Chosen     *control.Callback
-	Deliveries []control.Delivery
-	First      bool
+	Deliveries []shownDelivery
 	Newest     string // the address of the first page
+	Newer      string // of the page before; empty: this is the first one
 	Older      string // of the next one; empty: there is none
+}
+
+// A shownDelivery is a delivery with the type of its event.
+type shownDelivery struct {
+	control.Delivery
+	Type string // empty: the event is not there any more
 }
 
 var deliveryStates = []string{string(event.Dead), string(event.Pending), string(event.Delivered)}
 
-func (d *dashboard) deliveriesPage(ctx context.Context, in *input) (page, error) {
-	list := deliveriesList{
-		Callback: in.callback("callback"), State: in.oneOf("state", deliveryStates...), StoreID: in.storeID("store"), States: deliveryStates,
+// readDeliveries reads which deliveries are asked for, and from where on.
+func (in *input) readDeliveries() deliveriesList {
+	return deliveriesList{
+		Callback: in.callback("callback"), State: in.oneOf("state", deliveryStates...), StoreID: in.storeID("store"),
+		After: in.number("after", 1<<64-1), States: deliveryStates,
 	}
-	after := in.number("after", 1<<64-1)
+}
+
+func (d *dashboard) deliveriesPage(ctx context.Context, in *input) (page, error) {
+	list := in.readDeliveries()
 	if err := in.err(); err != nil {
 		return page{}, err
 	}
@@ -47,24 +61,45 @@ func (d *dashboard) deliveriesPage(ctx context.Context, in *input) (page, error)
 		return page{}, err
 	}
 	list.choose()
-	list.First = after == 0
-	list.Newest = list.address(0)
-	title := "Deliveries"
-	if list.Callback == "" {
-		return page{name: "deliveries", Title: title, Main: list}, nil
+	if list.Callback != "" {
+		err = d.fillDeliveries(ctx, &list)
 	}
-	found, err := d.service.Deliveries(ctx, control.DeliveryQuery{
-		Callback: list.Callback, State: event.DeliveryState(list.State), StoreID: list.StoreID,
-		After: after, Newest: true, Limit: deliveriesAtOnce,
-	})
+	return page{name: "deliveries", Title: "Deliveries", Main: list}, err
+}
+
+func (d *dashboard) fillDeliveries(ctx context.Context, list *deliveriesList) error {
+	found, err := d.service.Deliveries(ctx, list.query(list.After, true))
 	if err != nil {
-		return page{}, err
+		return err
 	}
-	list.Deliveries = found.Deliveries
+	for i := range found.Deliveries {
+		e, err := d.service.Event(ctx, found.Deliveries[i].EventID)
+		if err != nil && !errors.Is(err, event.ErrNotFound) {
+			return err
+		}
+		list.Deliveries = append(list.Deliveries, shownDelivery{found.Deliveries[i], e.Event.Type})
+	}
+	list.Newest = list.address(0)
 	if found.More {
 		list.Older = list.address(found.Next)
 	}
-	return page{name: "deliveries", Title: title, Main: list}, nil
+	if list.After != 0 {
+		before, err := d.service.Deliveries(ctx, list.query(list.After-1, false))
+		if err != nil {
+			return err
+		}
+		list.Newer = list.address(0)
+		if before.More {
+			list.Newer = list.address(before.Next + 1)
+		}
+	}
+	return nil
+}
+
+func (l *deliveriesList) query(after uint64, newest bool) control.DeliveryQuery {
+	return control.DeliveryQuery{
+		Callback: l.Callback, State: event.DeliveryState(l.State), StoreID: l.StoreID, After: after, Newest: newest, Limit: deliveriesAtOnce,
+	}
 }
 
 // choose takes the callback that was asked for; without one the first that has dead
@@ -107,29 +142,30 @@ func (l *deliveriesList) address(after uint64) string {
 	return "/deliveries?" + q.Encode()
 }
 
-// replaySelected replays to one callback the events that were selected.
+// replaySelected replays to one callback the events that were selected, and goes back
+// to where they were.
 func (d *dashboard) replaySelected(ctx context.Context, in *input) (done, error) {
-	callback, ids := in.callback("callback"), in.events("event")
-	state := in.oneOf("state", deliveryStates...)
-	if callback == "" {
+	list, ids := in.readDeliveries(), in.events("event")
+	if list.Callback == "" {
 		in.fault("callback must be the one to replay to")
 	}
 	if err := in.err(); err != nil {
 		return done{}, err
 	}
-	back := deliveriesList{Callback: callback, State: state}
-	to := back.address(0)
+	to := list.address(list.After)
 	if len(ids) == 0 {
 		return done{to, notice{Text: "Nothing was selected: tick the deliveries to replay.", Bad: true}}, nil
 	}
 	total, gone := 0, 0
-	for _, id := range ids {
-		replayed, err := d.service.Replay(ctx, control.Replay{EventID: id, Callback: callback})
+	for i, id := range ids {
+		replayed, err := d.service.Replay(ctx, control.Replay{EventID: id, Callback: list.Callback})
 		switch {
 		case errors.Is(err, event.ErrNotFound):
 			gone++
-		case err != nil:
+		case err != nil && i == 0:
 			return done{}, err
+		case err != nil:
+			return done{to, d.brokenOff(ctx, ids, i, total, err)}, nil
 		}
 		total += replayed.Deliveries
 	}
@@ -139,4 +175,15 @@ func (d *dashboard) replaySelected(ctx context.Context, in *input) (done, error)
 		said.Bad = true
 	}
 	return done{to, said}, nil
+}
+
+// brokenOff tells of a replay of several events that failed at one of them.
+func (d *dashboard) brokenOff(ctx context.Context, ids []string, at, total int, err error) notice {
+	p := problemOf(ctx, err)
+	if p == errInternal {
+		d.log.Error("dashboard.failed", zap.String("event", ids[at]), zap.Error(err))
+	}
+	return notice{Bad: true, Text: fmt.Sprintf("Number %d of %s, %s, failed: %s: %s Before it %s pending again; the %d after it were not tried.",
+		at+1, plural(len(ids), "event", "events"), shortID(ids[at]), p.Title, p.Detail,
+		plural(total, "delivery became", "deliveries became"), len(ids)-at-1)}
 }

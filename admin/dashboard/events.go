@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strconv"
 
@@ -39,9 +40,10 @@ type eventsList struct {
 	Events  []shownEvent
 	// Older is the address of the page that goes on; empty: there is none.
 	Older string
-	// First tells that this is the first page, and Following that new events belong
-	// on it.
-	First, Following bool
+	// Newer is the address of the page before; empty: this is the first one.
+	Newer string
+	// First tells that this is the first page, on which new events belong.
+	First bool
 	// Newest is the address of the first page.
 	Newest string
 }
@@ -58,24 +60,40 @@ func (d *dashboard) eventsPage(ctx context.Context, in *input) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	found, err := d.service.Events(ctx, control.EventQuery{
+	query := control.EventQuery{
 		StoreID: list.StoreID, Type: event.Type(list.Type), ObjectID: list.Object, After: after, Newest: true, Limit: eventsAtOnce,
-	})
+	}
+	found, err := d.service.Events(ctx, query)
 	if err != nil {
 		return page{}, err
 	}
 	list.Events = showEvents(found.Events)
 	list.First = after == 0
 	list.Newest = list.address(0)
-	list.Following = list.First && list.Newest == "/events"
 	if found.More {
 		list.Older = list.address(found.Next)
+	}
+	if !list.First {
+		list.Newer, err = d.newer(ctx, &list, query)
 	}
 	p := page{name: "events", Title: "Events", Main: list}
 	if list.First {
 		p.Live = place
 	}
-	return p, nil
+	return p, err
+}
+
+// newer is the address of the page that ends where one begins.
+func (d *dashboard) newer(ctx context.Context, list *eventsList, q control.EventQuery) (string, error) {
+	q.After, q.Newest = q.After-1, false
+	before, err := d.service.Events(ctx, q)
+	switch {
+	case err != nil && !errors.Is(err, control.ErrConflict): // a conflict: there is nothing as new
+		return "", err
+	case err == nil && before.More:
+		return list.address(before.Next + 1), nil
+	}
+	return list.address(0), nil
 }
 
 func (l *eventsList) address(after uint64) string {
@@ -140,7 +158,7 @@ func (d *dashboard) eventPage(ctx context.Context, in *input) (page, error) {
 	main.MoreChanges = len(details.Event.Data.Changes) - len(main.Changes)
 	whole := indent(details.Event.Data.Raw)
 	main.Raw = shorten(whole, maxRaw)
-	main.RawIsCut = len(main.Raw) < len(whole)
+	main.RawIsCut = main.Raw != whole
 	for i := range callbacks {
 		if !callbacks[i].Orphaned {
 			main.Callbacks = append(main.Callbacks, callbacks[i].Name)

@@ -2,8 +2,11 @@ package dashboard
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -26,6 +29,7 @@ type fake struct {
 	events    []control.Event // the position of one is its index and 1
 	dead      []control.Delivery
 	attempt   control.Attempt
+	more      int // troubles that the status does not list
 	history   control.History
 }
 
@@ -53,44 +57,64 @@ func (f *fake) fail(err error) {
 	f.err = err
 }
 
+// Status lists as much trouble as there is, in the words of package app. Its counts are
+// left out: pages count for themselves.
 func (f *fake) Status(context.Context) (control.Status, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	started := f.started
-	s := control.Status{Version: "1.2.3", Running: true, StartedAt: &started, Callbacks: slices.Clone(f.callbacks)}
+	s := control.Status{Version: "1.2.3", Running: true, StartedAt: &started, Callbacks: slices.Clone(f.callbacks), AttentionMore: f.more}
 	for i := range f.callbacks {
-		c := &f.callbacks[i]
-		if c.Orphaned {
-			s.Attention = append(s.Attention, control.Attention{
-				What: fmt.Sprintf("callback %s is not configured any more, and %d deliveries wait for it", c.Name, c.Pending+c.Dead),
-				Do:   "ecwid-events deliveries move " + c.Name + " NAME, or deliveries drop " + c.Name,
-			})
-		} else if c.Open || c.Paused != "" || c.Dead > 0 {
-			s.Attention = append(s.Attention, control.Attention{
-				What: fmt.Sprintf("callback %s does not take events; %d deliveries wait", c.Name, c.Pending),
-				Do:   "mend the receiver; delivery goes on by itself",
-			})
-		}
+		s.Attention = append(s.Attention, troublesOfCallback(&f.callbacks[i])...)
 	}
-	s.Stores.Total = len(f.stores)
 	for i := range f.stores {
-		st := &f.stores[i]
-		switch state := stateOf(st); state.Word {
-		case "suspended":
-			s.Stores.Suspended++
-			s.Attention = append(s.Attention, control.Attention{
-				What: fmt.Sprintf("store %d: Ecwid refuses it: %s", st.ID, st.Suspended),
-				Do:   fmt.Sprintf("mend its order_secret or its plan, then: ecwid-events stores resume %d", st.ID),
-			})
-		case "failing":
-			s.Stores.Failing++
-		case "paused":
-			s.Stores.Paused++
-		case "learning":
-			s.Stores.Learning++
-		}
+		s.Attention = append(s.Attention, troublesOfStore(&f.stores[i])...)
 	}
 	return s, f.err
+}
+
+func troublesOfCallback(c *control.Callback) []control.Attention {
+	var list []control.Attention
+	add := func(do, what string, args ...any) {
+		list = append(list, control.Attention{What: "callback " + c.Name + " " + fmt.Sprintf(what, args...), Do: do, Callback: c.Name})
+	}
+	switch state := stateOfCallback(c, time.Now()); {
+	case c.Orphaned && c.Pending+c.Dead == 0:
+		add("ecwid-events callbacks resume "+c.Name+", or it is paused when the configuration has it again", "is not configured any more, and is still paused")
+		return list
+	case c.Orphaned:
+		add("ecwid-events deliveries move "+c.Name+" NAME, or deliveries drop "+c.Name+" --state pending", "is not configured any more, and %d deliveries wait for it", c.Pending+c.Dead)
+		return list
+	case c.Paused == control.PausedByHand:
+		add("ecwid-events callbacks resume "+c.Name, "is paused; %d deliveries wait", c.Pending)
+	case state.Word == "open":
+		add("mend the receiver; delivery goes on by itself", "does not take events: 503; %d deliveries wait", c.Pending)
+	case state.Word == "failing":
+		add("mend the receiver, if it does not recover; delivery goes on by itself", "fails: %s; %d deliveries wait", c.LastError.Error, c.Pending)
+	case state.Word == "late":
+		add("have the receiver answer before it works, or raise callbacks.concurrency; see: ecwid-events deliveries list --state pending --callback "+c.Name, "is late: %d deliveries wait", c.Pending)
+	}
+	if c.Dead > 0 {
+		add("ecwid-events deliveries list --state dead --callback "+c.Name+", then: ecwid-events replay --dead --callback "+c.Name, "has %d dead deliveries", c.Dead)
+	}
+	return list
+}
+
+func troublesOfStore(s *control.Store) []control.Attention {
+	one := func(do, what string) []control.Attention {
+		return []control.Attention{{What: fmt.Sprintf("store %d", s.ID) + what, Do: do, StoreID: s.ID}}
+	}
+	switch state := stateOf(s, time.Now()); {
+	case state.Word == "suspended":
+		return one(fmt.Sprintf("mend its order_secret, and reload or restart; or its plan, then: ecwid-events stores resume %d", s.ID), ": Ecwid refuses it: "+s.Suspended)
+	case s.Paused == control.PausedByHand:
+		return one(fmt.Sprintf("ecwid-events stores resume %d", s.ID), " is paused")
+	case state.Word == "overdue":
+		return one("see whether Ecwid can be reached; polls go on by themselves on the schedule", " has had "+state.Why)
+	case state.Word == "failing":
+		return one("see whether Ecwid can be reached; polls go on by themselves on the schedule", ": the last poll failed: "+state.Why)
+	}
+	return nil
 }
 
 func (f *fake) Stores(context.Context) ([]control.Store, error) {
@@ -151,6 +175,9 @@ func (f *fake) find(q control.EventQuery) (control.EventPage, chan struct{}, err
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	page := control.EventPage{Next: q.After}
+	if !q.Newest && q.After > uint64(len(f.events)) {
+		return page, f.rung, control.ErrConflict
+	}
 	for n := range f.events {
 		i := n
 		if q.Newest {
@@ -205,6 +232,9 @@ func (f *fake) Replay(_ context.Context, r control.Replay) (control.Replayed, er
 	if strings.HasSuffix(r.EventID, "gone") {
 		return control.Replayed{}, event.ErrNotFound
 	}
+	if strings.HasSuffix(r.EventID, "broken") {
+		return control.Replayed{}, errors.New("the disk is full")
+	}
 	return control.Replayed{Deliveries: 1}, err
 }
 
@@ -212,9 +242,15 @@ func (f *fake) Deliveries(_ context.Context, q control.DeliveryQuery) (control.D
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var page control.DeliveryPage
-	for i, d := range f.dead {
-		position := uint64(len(f.dead) - i)
-		if d.Callback != q.Callback || d.State != q.State || q.StoreID != 0 && d.StoreID != q.StoreID || q.After > 0 && position >= q.After {
+	for n := range f.dead {
+		i := n
+		if !q.Newest {
+			i = len(f.dead) - 1 - n
+		}
+		d, position := f.dead[i], uint64(len(f.dead)-i)
+		switch {
+		case d.Callback != q.Callback, d.State != q.State, q.StoreID != 0 && d.StoreID != q.StoreID,
+			q.After > 0 && q.Newest && position >= q.After, !q.Newest && position <= q.After:
 			continue
 		}
 		if len(page.Deliveries) == q.Limit {
@@ -256,6 +292,12 @@ func (f *fake) ResumeCallback(_ context.Context, name string) error {
 	return f.order("resume %s", name)
 }
 
+func (f *fake) Forget(_ context.Context, storeID int64, objectID string) (control.Forgotten, error) {
+	return control.Forgotten{}, f.order("forget %d %s", storeID, objectID)
+}
+
+func (f *fake) Backup(context.Context, func(int64) io.Writer) error { return f.order("backup") }
+
 func (f *fake) setCallback(name string, paused control.Paused) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -264,25 +306,27 @@ func (f *fake) setCallback(name string, paused control.Paused) {
 			f.callbacks[i].Paused = paused
 		}
 	}
+	f.callbacks = slices.DeleteFunc(f.callbacks, func(c control.Callback) bool {
+		return c.Orphaned && c.Pending+c.Dead == 0 && c.Paused == ""
+	})
 }
 
 func (f *fake) History(context.Context) (control.History, error) { return f.history, f.err }
 
 // happen adds an event of a store, as if it had just been detected.
-func (f *fake) happen(storeID int64, object string) control.Event {
+func (f *fake) happen(storeID int64, object string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	e := newEvent(len(f.events)+1, storeID, object, time.Now())
 	f.events = append(f.events, e)
 	close(f.rung)
 	f.rung = make(chan struct{})
-	return e
 }
 
 func newEvent(n int, storeID int64, object string, at time.Time) control.Event {
 	kind := event.Types()[(n*7/3)%3]
 	e := control.Event{
-		ID: fmt.Sprintf("evt_%064x", n*0x9e3779b1), Type: string(kind), Timestamp: at.Add(-20 * time.Second),
+		ID: fmt.Sprintf("evt_%x", sha256.Sum256([]byte(object))), Type: string(kind), Timestamp: at.Add(-20 * time.Second),
 		Data: control.EventData{
 			ObjectID: object, ObjectType: "ORDER", EventType: kind.Action(), Sequence: uint64(n), Version: uint64(n%4 + 1),
 			Store: control.EventStore{ID: storeID, Name: "Shop " + fmt.Sprint(storeID)}, DetectedAt: at,
@@ -306,9 +350,10 @@ func newFake(now time.Time) *fake {
 	f := &fake{started: now.Add(-73 * time.Hour), rung: make(chan struct{}), attempt: control.Attempt{Number: 1, At: now, Seconds: 0.052, Status: 200}}
 	ago := func(d time.Duration) *time.Time { t := now.Add(-d); return &t }
 	for i := range 64 {
+		today := 5 + i*3
 		s := control.Store{
 			ID: int64(1001 + i), Name: []string{"Tea & Mugs", "Nordic Bikes", "Paper Lane", "Olive Grove"}[i%4], Tags: []string{"eu", fmt.Sprint("team-", i%3)},
-			API: "v3", Schedule: "@every 1m", Reconcile: "30 3 * * *", Events: uint64(i) * 211,
+			API: "v3", Schedule: "@every 1m", Reconcile: "30 3 * * *", Events: uint64(i) * 211, Orders: 1200 + i*37, EventsToday: &today,
 			ReadTo: ago(time.Minute), ReconciledAt: ago(16 * time.Hour), Snapshot: &control.Snapshot{Done: true, Orders: 1200 + i*37},
 			LastPoll: &control.Poll{At: *ago(40 * time.Second), Seconds: 0.42, Result: "ok", Orders: 4, Updated: 1}, LastSuccess: ago(40 * time.Second), NextPoll: ago(-20 * time.Second),
 		}
@@ -317,22 +362,30 @@ func newFake(now time.Time) *fake {
 			s.Suspended = "403: the plan of this store has no API access"
 		case 7:
 			s.LastPoll.Result, s.LastPoll.Error, s.LastSuccess = "failed", "timeout: no answer within 30s", ago(3*time.Hour)
+		case 8:
+			s.LastPoll.Result, s.LastPoll.Error, s.LastSuccess = "failed", "timeout: no answer within 30s", ago(100*time.Second)
 		case 11:
 			s.Paused, s.NextPoll = control.PausedByHand, nil
 		case 12:
 			s.Paused, s.NextPoll = control.PausedByConfig, nil
 		case 20:
-			s.Snapshot, s.ReconciledAt = &control.Snapshot{Orders: 4300, Total: 12800}, nil
+			s.Snapshot, s.ReconciledAt, s.Orders = &control.Snapshot{Orders: 4300, Total: 12800}, nil, 4300
 		case 21:
-			s.LastPoll, s.LastSuccess, s.Snapshot = nil, nil, nil
+			s.LastPoll, s.LastSuccess, s.NextPoll, s.Snapshot, s.EventsToday = nil, nil, nil, nil, nil
+		case 30:
+			s.LastPoll.At, s.LastSuccess, s.NextPoll = *ago(3 * time.Hour), ago(3*time.Hour), ago(3*time.Hour-time.Minute)
 		}
 		f.stores = append(f.stores, s)
 	}
+	f.more = 12
 	f.callbacks = []control.Callback{
 		{Name: "erp", Host: "erp.example.com", Format: "standard", Payload: "full", Pending: 2, OldestPending: ago(4 * time.Second), LastAccepted: ago(9 * time.Second), LastError: &control.LastError{At: *ago(5 * time.Hour), Error: "timeout", Detail: "no answer within 5s"}},
 		{Name: "warehouse", Host: "wh.example.net", Format: "cloudevents", Payload: "thin", Open: true, OpenSince: ago(50 * time.Minute), NextProbe: ago(-40 * time.Second), Pending: 318, Dead: 61, OldestPending: ago(52 * time.Minute), LastAccepted: ago(51 * time.Minute), LastError: &control.LastError{At: *ago(time.Minute), Error: "status", Status: 503, Detail: "the receiver is not available"}},
 		{Name: "mailer", Host: "mail.example.org", Format: "open-connectors", Payload: "full", Paused: control.PausedByHand, PausedSince: ago(26 * time.Hour), Pending: 12, OldestPending: ago(25 * time.Hour), LastAccepted: ago(26 * time.Hour)},
+		{Name: "search", Host: "search.example.org", Format: "standard", Payload: "full", Pending: 3, OldestPending: ago(3 * time.Minute), LastAccepted: ago(4 * time.Minute), LastError: &control.LastError{At: *ago(time.Minute), Error: "timeout", Detail: "no answer within 5s"}},
+		{Name: "reports", Host: "bi.example.org", Format: "standard", Payload: "full", Pending: 900, OldestPending: ago(40 * time.Minute), LastAccepted: ago(time.Second)},
 		{Name: "old-crm", Orphaned: true, Pending: 4, Dead: 3, OldestPending: ago(300 * time.Hour)},
+		{Name: "older-crm", Orphaned: true, Paused: control.PausedByHand, PausedSince: ago(400 * time.Hour)},
 	}
 	for i := range 130 {
 		f.events = append(f.events, newEvent(i+1, int64(1001+i%5), fmt.Sprint(20400+i), now.Add(time.Duration(i-130)*7*time.Minute)))
@@ -342,6 +395,7 @@ func newFake(now time.Time) *fake {
 		f.dead = append(f.dead, control.Delivery{
 			Callback: "warehouse", EventID: e.ID, StoreID: e.Data.Store.ID, ObjectID: e.Data.ObjectID, Format: "cloudevents", Payload: "thin",
 			State: event.Dead, Attempts: 12, LastAttempt: ago(time.Duration(i) * time.Hour),
+			LastError: &control.LastError{At: *ago(time.Duration(i) * time.Hour), Error: "status", Status: 422, Detail: "the receiver refuses the event"},
 		})
 	}
 	f.history = newHistory(now)

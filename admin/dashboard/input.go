@@ -164,13 +164,18 @@ func (in *input) page(name string) string {
 	if s == "" {
 		return "/"
 	}
-	// Browsers take // and /\ for the beginning of another site's name, and leave out
-	// tabs and ends of lines before they look.
-	if len(s) > maxNext || !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || strings.ContainsAny(s, "\\\r\n\t") {
+	if !isOurPage(s) {
 		in.fault("%s must be a page of this dashboard", name)
 		return "/"
 	}
 	return s
+}
+
+// isOurPage tells whether an address leads to this dashboard. Browsers take // and /\ for
+// the beginning of another site's name, and leave out tabs and ends of lines before they
+// look.
+func isOurPage(s string) bool {
+	return len(s) <= maxNext && strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//") && !strings.ContainsAny(s, "\\\r\n\t")
 }
 
 // The wildcards of a path name what a page is about: one that cannot be is not there.

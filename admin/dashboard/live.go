@@ -1,14 +1,12 @@
 package dashboard
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -23,20 +21,18 @@ const (
 	// eventsWait is how long to wait for an event before looking at the status again,
 	// and how long a status that somebody looked at is good for the others.
 	eventsWait = 2 * time.Second
-	// quietFor is how long nothing is sent before the page is told that all is well, by
-	// which it also brings its times up to date.
-	quietFor = 15 * time.Second
+	// quietFor is how long nothing is sent before the page is told that all is well. It
+	// waits twice as long before it says that contact is lost.
+	quietFor = 10 * time.Second
 	// between is the least time between two messages.
 	between = 500 * time.Millisecond
-	// eventsPerMessage bounds what a page is sent of a burst. It skips the others.
-	eventsPerMessage = 20
 	// sendWithin is how long the browser may take to receive a message.
 	sendWithin = 10 * time.Second
 )
 
-// live tells pages what happens, by server-sent events: events has the rows of new
-// events and their place as its id; status says that a page should look again what it
-// shows; and tick that nothing has happened.
+// live tells pages when to look again, by server-sent events with the place of the newest
+// event as their id: changed says that there are new events or that the status is another
+// one, and tick that nothing has happened. What has happened, the page itself says.
 type live struct {
 	service control.Service
 	slots   chan struct{}
@@ -80,16 +76,12 @@ func (d *dashboard) serveLive(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, err)
 		return
 	}
-	// A browser that comes back says what it has seen.
-	if last, err := strconv.ParseUint(r.Header.Get("Last-Event-ID"), 10, 64); err == nil {
-		after = last
-	}
 	select {
 	case d.live.slots <- struct{}{}:
 		defer func() { <-d.live.slots }()
 	default:
 		w.Header().Set("Retry-After", "30")
-		http.Error(w, "Too many pages are live. Close some, or reload this one by hand.", http.StatusServiceUnavailable)
+		http.Error(w, "Too many pages are live. This one looks again now and then; close some to have it live.", http.StatusServiceUnavailable)
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -97,7 +89,7 @@ func (d *dashboard) serveLive(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	for d.isLoggedIn(r) && s.next(r.Context()) {
+	for d.IsLoggedIn(r) && s.next(r.Context()) {
 		continue
 	}
 }
@@ -112,10 +104,10 @@ type stream struct {
 	sent    time.Time
 }
 
-// next sends what is new, and tells whether there is more to come. A browser comes back
-// by itself after an end.
+// next sends what is new, and tells whether there is more to come. The page comes back
+// after an end.
 func (s *stream) next(ctx context.Context) bool {
-	if s.sent.IsZero() && !s.send("tick", "") { // the browser learns that it is connected
+	if s.sent.IsZero() && !s.send("tick") { // the browser learns that it is connected
 		return false
 	}
 	if err := s.look(ctx); err != nil {
@@ -135,26 +127,22 @@ func (s *stream) next(ctx context.Context) bool {
 func (s *stream) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, showWithin)
 	defer cancel()
-	found, err := s.d.service.Events(ctx, control.EventQuery{After: s.place, Limit: eventsPerMessage, Wait: eventsWait})
-	if err != nil {
+	found, err := s.d.service.Events(ctx, control.EventQuery{After: s.place, Limit: 1, Wait: eventsWait})
+	// A conflict: the page has seen events that are not there any more, for a backup was
+	// restored.
+	moved := errors.Is(err, control.ErrConflict) || len(found.Events) > 0
+	if err != nil && !moved {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s.place = found.Next
-	if found.More {
+	if moved {
 		newest, err := s.d.newest(ctx)
 		if err != nil {
 			return err
 		}
-		s.place, found.Events = *newest, nil
-	}
-	if len(found.Events) > 0 {
-		rows, err := s.d.eventRows(found.Events)
-		if err != nil || !s.send("events", rows) {
-			return err
-		}
+		s.place = *newest
 	}
 	status, err := s.d.live.status(ctx)
 	if err != nil {
@@ -163,35 +151,18 @@ func (s *stream) look(ctx context.Context) error {
 	changed := s.status != status && s.status != [sha256.Size]byte{}
 	s.status = status
 	switch {
-	case changed || found.More:
-		s.send("status", "")
+	case changed || moved:
+		s.send("changed")
 	case time.Since(s.sent) >= quietFor:
-		s.send("tick", "")
+		s.send("tick")
 	}
 	return nil
 }
 
-// eventRows renders the rows of new events, the newest first as the page has them.
-func (d *dashboard) eventRows(events []control.Event) (string, error) {
-	shown := showEvents(events)
-	slices.Reverse(shown)
-	var rows bytes.Buffer
-	if err := d.pages["events"].ExecuteTemplate(&rows, "event-rows", shown); err != nil {
-		return "", fmt.Errorf("showing new events: %w", err)
-	}
-	return string(showControls(rows.Bytes())), nil
-}
-
 // send sends a message and tells whether the browser is still there.
-func (s *stream) send(kind, text string) bool {
-	var message bytes.Buffer
-	fmt.Fprintf(&message, "retry: 5000\nid: %d\nevent: %s\n", s.place, kind)
-	for line := range bytes.Lines([]byte(text + "\n")) {
-		fmt.Fprintf(&message, "data: %s", line)
-	}
-	message.WriteString("\n")
+func (s *stream) send(kind string) bool {
 	_ = s.control.SetWriteDeadline(time.Now().Add(sendWithin)) // a test has no connection
-	if _, err := s.w.Write(message.Bytes()); err != nil {
+	if _, err := fmt.Fprintf(s.w, "id: %d\nevent: %s\ndata:\n\n", s.place, kind); err != nil {
 		return false
 	}
 	s.sent = time.Now()

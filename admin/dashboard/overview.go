@@ -2,8 +2,6 @@ package dashboard
 
 import (
 	"context"
-	"regexp"
-	"strconv"
 
 	"github.com/ecwid-events/ecwid-events/control"
 )
@@ -16,23 +14,20 @@ const storesOnOverview = 20
 type lookAtAll struct {
 	control.Status
 	Attention []trouble
+	// Well says how things are where nothing needs attention.
+	Well      string
 	Callbacks []shownCallback
 	Stores    []shownStore
 	// AllStores tells that Stores are all, and MoreStores how many more are in trouble.
 	AllStores  bool
 	MoreStores int
-	Counts     control.StoreCounts
-	Pending    int
-	Dead       int
-	Total      *total // nil: nobody counted
-	Latest     []shownEvent
-}
-
-// A trouble is what needs attention, with the store or the callback that it is about.
-type trouble struct {
-	control.Attention
-	Store    *shownStore    // nil: none
-	Callback *shownCallback // nil: none
+	// Known is how many stores there are, and Counts how many are not ok.
+	Known   int
+	Counts  []stateCount
+	Pending int
+	Dead    int
+	Total   *total // nil: nobody counted
+	Latest  []shownEvent
 }
 
 func (d *dashboard) overview(ctx context.Context, in *input) (page, error) {
@@ -59,57 +54,34 @@ func (d *dashboard) overview(ctx context.Context, in *input) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
+	shown := showStores(stores)
 	main := lookAtAll{
-		Status: status, Counts: status.Stores, Callbacks: showCallbacks(status.Callbacks, h),
-		Total: totalOf(h), Latest: showEvents(events.Events),
+		Status: status, Total: totalOf(h), Latest: showEvents(events.Events),
+		Callbacks: showCallbacks(status.Callbacks, h), Counts: countStates(shown), Known: len(shown),
 	}
-	main.addStores(stores)
-	main.addAttention(stores)
+	main.Attention = troublesOf(status.Attention, shown, main.Callbacks)
+	main.Well = allIsWell(shown, main.Callbacks)
+	main.addStores(shown)
 	for i := range status.Callbacks {
 		main.Pending += status.Callbacks[i].Pending
 		main.Dead += status.Callbacks[i].Dead
 	}
-	return page{name: "overview", Title: "Overview", Main: main, Live: place, Charts: h != nil}, nil
+	name := "Overview"
+	if troubles := len(main.Attention) + main.AttentionMore; troubles > 0 {
+		name = "(" + count(troubles) + ") " + name // for who looks at the tabs only
+	}
+	return page{name: "overview", Title: name, Main: main, Live: place, Charts: h != nil}, nil
 }
 
-func (l *lookAtAll) addStores(stores []control.Store) {
+func (l *lookAtAll) addStores(stores []shownStore) {
 	l.AllStores = len(stores) <= storesOnOverview
 	for i := range stores {
-		s := shownStore{stores[i], stateOf(&stores[i])}
 		switch {
-		case !l.AllStores && !s.State.needsCare():
+		case !l.AllStores && !stores[i].State.needsCare():
 		case len(l.Stores) == storesOnOverview:
 			l.MoreStores++
 		default:
-			l.Stores = append(l.Stores, s)
+			l.Stores = append(l.Stores, stores[i])
 		}
-	}
-}
-
-// subject is how the service begins a trouble that is about a store or a callback.
-var subject = regexp.MustCompile(`^(store|callback) ([A-Za-z0-9._-]+)`)
-
-// addAttention adds to each trouble what it is about, where that can be told, so that
-// the page can offer the button that helps.
-func (l *lookAtAll) addAttention(stores []control.Store) {
-	for _, a := range l.Status.Attention {
-		t := trouble{Attention: a}
-		about := subject.FindStringSubmatch(a.What)
-		switch {
-		case about == nil:
-		case about[1] == "store":
-			for i := range stores {
-				if strconv.FormatInt(stores[i].ID, 10) == about[2] {
-					t.Store = &shownStore{stores[i], stateOf(&stores[i])}
-				}
-			}
-		default:
-			for i := range l.Callbacks {
-				if l.Callbacks[i].Name == about[2] {
-					t.Callback = &l.Callbacks[i]
-				}
-			}
-		}
-		l.Attention = append(l.Attention, t)
 	}
 }

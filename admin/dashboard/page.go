@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.uber.org/zap"
 )
@@ -29,6 +32,8 @@ type page struct {
 	Path     string
 	Section  string // the address of the section that the page is in
 	Version  string
+	Now      *moment
+	NowMilli int64 // the same, for the machine
 	Notice   *notice
 	Entered  bool // the visitor may see the other pages
 	LoggedIn bool // and has logged in for that
@@ -38,7 +43,7 @@ type page struct {
 type pages map[string]*template.Template
 
 var pageNames = []string{
-	"overview", "stores", "store", "callbacks", "callback", "drop", "events", "event", "deliveries", "login", "problem",
+	"overview", "stores", "store", "callbacks", "callback", "confirm", "events", "event", "deliveries", "login", "problem",
 }
 
 // A section is what the head of each page leads to.
@@ -56,8 +61,10 @@ func sections() []section {
 
 // parsePages reads the templates: each page with the frame and the parts that it shares.
 func parsePages(assets assets) (pages, error) {
-	shared, err := template.New("").Funcs(functions).Funcs(template.FuncMap{"asset": assets.address, "sections": sections}).
-		ParseFS(templateFiles, "templates/shared/*.html")
+	shared, err := template.New("").Funcs(functions).Funcs(template.FuncMap{
+		"asset": assets.address, "sections": sections, "meanings": func() []meaning { return meanings }, "meaning": meaningOf, "title": title,
+		"past": func(t *time.Time) bool { return !t.After(time.Now()) },
+	}).ParseFS(templateFiles, "templates/shared/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("reading the templates that pages share: %w", err)
 	}
@@ -75,14 +82,24 @@ func parsePages(assets assets) (pages, error) {
 	return pages, nil
 }
 
+// title begins a word with a capital letter.
+func title(word string) string {
+	first, size := utf8.DecodeRuneInString(word)
+	return string(unicode.ToUpper(first)) + word[size:]
+}
+
 // render answers with a page.
 func (d *dashboard) render(w http.ResponseWriter, r *http.Request, status int, p page) {
 	p.Path, p.Version = r.URL.Path, d.version
 	section, _, _ := strings.Cut(strings.TrimPrefix(p.Path, "/"), "/")
 	p.Section = "/" + section
-	p.Entered = d.isLoggedIn(r)
+	p.Entered = d.IsLoggedIn(r)
 	p.LoggedIn = p.Entered && d.token != ""
-	p.Notice = d.notices.take(w, r)
+	now := time.Now()
+	p.Now, p.NowMilli = at(now), now.UnixMilli()
+	if r.Header.Get("X-Refresh") == "" { // else it is for a part of a page, which shows no notice
+		p.Notice = d.notices.take(w, r)
+	}
 	var body bytes.Buffer
 	if err := d.pages[p.name].ExecuteTemplate(&body, "frame", p); err != nil {
 		d.log.Error("dashboard.failed", zap.String("page", p.name), zap.Error(err))

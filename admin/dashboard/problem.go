@@ -41,7 +41,7 @@ var (
 
 // problemOf says what went wrong in words for a person. What only the log may tell
 // becomes errInternal.
-func problemOf(r *http.Request, err error) *problem {
+func problemOf(ctx context.Context, err error) *problem {
 	var p *problem
 	switch {
 	case errors.As(err, &p):
@@ -54,7 +54,7 @@ func problemOf(r *http.Request, err error) *problem {
 		return &problem{http.StatusConflict, "Not possible now", err.Error()}
 	case errors.Is(err, context.DeadlineExceeded):
 		return errTimeout
-	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return errStopping // or nobody is there to read it
 	default:
 		return errInternal
@@ -64,7 +64,7 @@ func problemOf(r *http.Request, err error) *problem {
 // refuse answers with a page that tells the error. An error that the page does not tell
 // is logged.
 func (d *dashboard) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	p := problemOf(r, err)
+	p := problemOf(r.Context(), err)
 	if p == errInternal {
 		d.log.Error("dashboard.failed", zap.String("method", r.Method), zap.String("route", r.Pattern), zap.Error(err))
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -68,27 +69,51 @@ func (s *sessions) end(id string) {
 	delete(s.ends, sha256.Sum256([]byte(id)))
 }
 
-func (d *dashboard) isLoggedIn(r *http.Request) bool {
+// IsLoggedIn tells whether who made a request has logged in, or need not.
+func (d *dashboard) IsLoggedIn(r *http.Request) bool {
 	return d.token == "" || d.sessions.holds(cookie(r, "session"))
 }
 
-// sendToLogin asks who has not logged in to do so, and leads back to the page then.
+// sendToLogin asks who has not logged in to do so, and leads back to the page then. One
+// who gave an order is told that it was not carried out.
 func (d *dashboard) sendToLogin(w http.ResponseWriter, r *http.Request) {
-	here := r.URL.RequestURI()
-	switch {
-	case r.URL.Path == "/live":
+	if r.URL.Path == "/live" {
 		w.WriteHeader(http.StatusUnauthorized)
-	case r.Method == http.MethodGet && here != "/" && len(here) <= maxNext:
-		http.Redirect(w, r, "/login?next="+url.QueryEscape(here), http.StatusSeeOther)
-	default:
-		http.Redirect(w, r, "/login", http.StatusSeeOther)
+		return
 	}
+	q := make(url.Values)
+	here := r.URL.RequestURI()
+	if r.Method == http.MethodPost {
+		here = pageBefore(r)
+		q.Set("undone", "1")
+	}
+	if r.Method != http.MethodHead && here != "/" && len(here) <= maxNext {
+		q.Set("next", here)
+	}
+	to := "/login"
+	if len(q) > 0 {
+		to += "?" + q.Encode()
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// pageBefore is the page of ours that a form was on; the first one when that is not told.
+func pageBefore(r *http.Request) string {
+	before, err := url.Parse(r.Referer())
+	if err != nil || before.Host != r.Host || !isOurPage(before.RequestURI()) {
+		return "/"
+	}
+	return before.RequestURI()
 }
 
 // A loginForm is what the login page shows.
 type loginForm struct {
-	Next  string
-	Wrong bool
+	Next string
+	// Undone tells that an order was not carried out, for there was no login any more.
+	Undone bool
+	Wrong  bool
+	// Wait is how long there were too many wrong tokens for another one; 0: there were not.
+	Wait time.Duration
 }
 
 func (d *dashboard) askToken(w http.ResponseWriter, r *http.Request) {
@@ -97,16 +122,20 @@ func (d *dashboard) askToken(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, err)
 		return
 	}
-	next := in.page("next")
+	form := loginForm{Next: in.page("next"), Undone: in.oneOf("undone", "1") != ""}
 	if err := in.err(); err != nil {
 		d.refuse(w, r, err)
 		return
 	}
-	if d.isLoggedIn(r) {
-		http.Redirect(w, r, next, http.StatusSeeOther) //nolint:gosec // in.page takes our own pages only
+	if d.IsLoggedIn(r) {
+		http.Redirect(w, r, form.Next, http.StatusSeeOther) // in.page takes our own pages only
 		return
 	}
-	d.render(w, r, http.StatusOK, page{name: "login", Title: "Log in", Main: loginForm{Next: next}})
+	d.renderLogin(w, r, http.StatusOK, form)
+}
+
+func (d *dashboard) renderLogin(w http.ResponseWriter, r *http.Request, status int, form loginForm) {
+	d.render(w, r, status, page{name: "login", Title: "Log in", Main: form})
 }
 
 func (d *dashboard) login(w http.ResponseWriter, r *http.Request) {
@@ -120,16 +149,31 @@ func (d *dashboard) login(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, err)
 		return
 	}
+	if wait := d.guesses.guess(r); wait > 0 {
+		d.refuseLogin(r, "too many wrong tokens")
+		wait = wait.Truncate(time.Second) + time.Second
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)))
+		d.renderLogin(w, r, http.StatusTooManyRequests, loginForm{Next: next, Wait: wait})
+		return
+	}
 	// Digests, so that the time tells nothing of the token, its length included.
 	got, want := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(d.token))
 	if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
-		d.log.Warn("dashboard.login_refused", zap.String("from", r.RemoteAddr))
-		d.render(w, r, http.StatusUnauthorized, page{name: "login", Title: "Log in", Main: loginForm{next, true}})
+		d.refuseLogin(r, "wrong token")
+		d.renderLogin(w, r, http.StatusUnauthorized, loginForm{Next: next, Wrong: true})
 		return
 	}
+	d.guesses.forgive(r)
 	d.log.Info("dashboard.login", zap.String("from", r.RemoteAddr))
 	setCookie(w, r, "session", d.sessions.begin(), sessionLasts)
 	http.Redirect(w, r, next, http.StatusSeeOther) //nolint:gosec // in.page takes our own pages only
+}
+
+// refuseLogin logs that somebody was not let in, now and then.
+func (d *dashboard) refuseLogin(r *http.Request, reason string) {
+	d.refusals.Do(func() {
+		d.log.Warn("dashboard.login_refused", zap.String("from", r.RemoteAddr), zap.String("reason", reason))
+	})
 }
 
 func (d *dashboard) logout(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -35,9 +36,15 @@ func TestWithoutLogin(t *testing.T) {
 			t.Errorf("GET %s = %d to %q, want 303 to %q", target, w.Code, w.Header().Get("Location"), want)
 		}
 	}
+	if w := get(t, d, "/login?undone=1"); !strings.Contains(textOf(w), "You were logged out; nothing was done.") {
+		t.Errorf("nobody is told that an order was not carried out:\n%s", textOf(w))
+	}
+	if w := get(t, d, "/login"); strings.Contains(textOf(w), "nothing was done") {
+		t.Errorf("who only asks to log in is told that nothing was done:\n%s", textOf(w))
+	}
 	for _, target := range []string{"/stores/1001/poll", "/callbacks/erp/drop", "/deliveries/replay"} {
-		if w := post(t, d, target, "state=dead"); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/login" {
-			t.Errorf("POST %s = %d to %q, want 303 to /login", target, w.Code, w.Header().Get("Location"))
+		if w := post(t, d, target, "state=dead"); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/login?undone=1" {
+			t.Errorf("POST %s = %d to %q, want 303 to /login?undone=1", target, w.Code, w.Header().Get("Location"))
 		}
 	}
 	if w := get(t, d, "/live"); w.Code != http.StatusUnauthorized {
@@ -55,6 +62,7 @@ func TestWithoutLogin(t *testing.T) {
 func TestLogin(t *testing.T) {
 	t.Parallel()
 	d, logs := newDashboard(t, newFake(time.Now()), testToken)
+	session := logIn(t, d)
 	for name, form := range map[string]string{
 		"wrong":    "token=guess",
 		"empty":    "token=",
@@ -67,7 +75,6 @@ func TestLogin(t *testing.T) {
 			t.Errorf("%s: logging in = %d with %d cookies, want 401", name, w.Code, len(w.Result().Cookies()))
 		}
 	}
-	session := logIn(t, d)
 	if !session.HttpOnly || session.SameSite != http.SameSiteStrictMode || session.Secure || strings.Contains(session.Value, testToken) {
 		t.Errorf("the cookie is %v", session)
 	}
@@ -90,6 +97,100 @@ func TestLogin(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestLoginLeadsBackToTheForm whose order was not carried out.
+func TestLoginLeadsBackToTheForm(t *testing.T) {
+	t.Parallel()
+	d, _ := newDashboard(t, newFake(time.Now()), testToken)
+	for referer, want := range map[string]string{
+		"http://127.0.0.1:8321/deliveries?state=dead":                       "/login?next=%2Fdeliveries%3Fstate%3Ddead&undone=1",
+		"http://127.0.0.1:8321/":                                            "/login?undone=1",
+		"http://evil.example/deliveries":                                    "/login?undone=1",
+		"http://127.0.0.1:8321//evil.example":                               "/login?undone=1",
+		"http://127.0.0.1:8321/stores?find=" + strings.Repeat("x", maxNext): "/login?undone=1",
+		"": "/login?undone=1",
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/deliveries/replay", strings.NewReader("callback=erp"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Referer", referer)
+		if got := send(d, r, nil).Header().Get("Location"); got != want {
+			t.Errorf("from %.60q the login is %q, want %q", referer, got, want)
+		}
+	}
+}
+
+func guessFrom(t *testing.T, d http.Handler, address, token string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/login", strings.NewReader("token="+token))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.RemoteAddr = address
+	return send(d, r, nil)
+}
+
+func TestWrongTokensAreSlowed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d, logs := newDashboard(t, newFake(time.Now()), testToken)
+		const here, near, elsewhere = "[2001:db8::1]:4000", "[2001:db8::2:0:0:1]:5000", "[2001:db8:1::1]:4000"
+		for i := range maxGuesses {
+			time.Sleep(10 * time.Second)
+			if w := guessFrom(t, d, here, "guess"); w.Code != http.StatusUnauthorized {
+				t.Errorf("wrong token %d = %d, want 401", i+1, w.Code)
+			}
+		}
+		for name, token := range map[string]string{"a wrong": "guess", "the right": testToken} {
+			w := guessFrom(t, d, near, token)
+			if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "21" || len(w.Result().Cookies()) > 0 {
+				t.Errorf("%s token after five wrong ones = %d, Retry-After %q, want 429 and 21", name, w.Code, w.Header().Get("Retry-After"))
+			}
+		}
+		if w := guessFrom(t, d, elsewhere, testToken); w.Code != http.StatusSeeOther {
+			t.Errorf("from elsewhere logging in = %d, want 303", w.Code)
+		}
+		time.Sleep(20 * time.Second)
+		if w := guessFrom(t, d, here, testToken); w.Code != http.StatusSeeOther {
+			t.Errorf("a minute after the first wrong token logging in = %d, want 303", w.Code)
+		}
+		if n := logs.FilterMessage("dashboard.login_refused").Len(); n != maxGuesses {
+			t.Errorf("%d refusals in %d different seconds are %d lines", maxGuesses+2, maxGuesses, n)
+		}
+	})
+}
+
+// TestGuessesAreForgiven to who knows the token.
+func TestGuessesAreForgiven(t *testing.T) {
+	t.Parallel()
+	d, _ := newDashboard(t, newFake(time.Now()), testToken)
+	for range 3 * maxGuesses {
+		guessFrom(t, d, "192.0.2.7:1", "guess")
+		if w := guessFrom(t, d, "192.0.2.7:1", testToken); w.Code != http.StatusSeeOther {
+			t.Fatalf("logging in after one wrong token = %d, want 303", w.Code)
+		}
+	}
+}
+
+func TestGuessesAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuesses()
+		guess := func(i int) time.Duration {
+			return g.guess(&http.Request{RemoteAddr: fmt.Sprintf("10.0.%d.%d:1", i/256, i%256)})
+		}
+		refused := 0
+		for i := range 2 * maxGuessers {
+			if guess(i) > 0 {
+				refused++
+			}
+		}
+		if len(g.tallies) > maxGuessers+1 || refused != maxGuessers-maxGuesses {
+			t.Errorf("%d addresses are told apart, %d refused", len(g.tallies), refused)
+		}
+		time.Sleep(guessesLast)
+		if guess(3*maxGuessers) > 0 || len(g.tallies) > 2 {
+			t.Errorf("%d addresses are remembered for longer than a minute", len(g.tallies))
+		}
+	})
 }
 
 func TestCookieBehindTLS(t *testing.T) {

@@ -2,54 +2,22 @@ package dashboard
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ecwid-events/ecwid-events/control"
 	"github.com/ecwid-events/ecwid-events/event"
 )
 
+// inTrouble is the filter for stores that are in any state that needs care.
+const inTrouble = "trouble"
+
 // storesAtOnce is how many stores a page lists.
 const storesAtOnce = 50
-
-// A state is how a store or a callback is: a word, how bad it is, and why.
-type state struct {
-	Word  string
-	Level string // ok, wait, warn or bad: a class of the style sheet
-	Why   string
-}
-
-// A shownStore is a store with the state that it is in.
-type shownStore struct {
-	control.Store
-	State state
-}
-
-var storeStates = []string{"ok", "waiting", "learning", "paused", "failing", "suspended"}
-
-// stateOf says the worst that is to be said of a store.
-func stateOf(s *control.Store) state {
-	switch {
-	case s.Suspended != "":
-		return state{"suspended", "bad", s.Suspended}
-	case s.Paused == control.PausedByConfig:
-		return state{"paused", "warn", "by the configuration"}
-	case s.Paused != "":
-		return state{"paused", "warn", "by hand"}
-	case s.LastPoll != nil && s.LastPoll.Error != "":
-		return state{"failing", "bad", s.LastPoll.Error}
-	case s.LastPoll == nil:
-		return state{Word: "waiting", Level: "wait", Why: "not polled since the start"}
-	case s.Snapshot != nil && !s.Snapshot.Done:
-		return state{Word: "learning", Level: "wait", Why: "the first snapshot is being read"}
-	default:
-		return state{Word: "ok", Level: "ok"}
-	}
-}
-
-func (s state) needsCare() bool { return s.Level == "warn" || s.Level == "bad" }
 
 // storesList is what the page of all stores shows.
 type storesList struct {
@@ -62,7 +30,7 @@ type storesList struct {
 }
 
 func (d *dashboard) storesPage(ctx context.Context, in *input) (page, error) {
-	find, wanted := in.text("find"), in.oneOf("state", storeStates...)
+	find, wanted := in.text("find"), in.oneOf("state", append([]string{inTrouble}, storeStates...)...)
 	number := int(in.number("page", 1<<31)) //nolint:gosec // at most 2^31
 	if err := in.err(); err != nil {
 		return page{}, err
@@ -72,12 +40,7 @@ func (d *dashboard) storesPage(ctx context.Context, in *input) (page, error) {
 		return page{}, err
 	}
 	list := storesList{Find: find, State: wanted, States: storeStates, Total: len(stores)}
-	var found []shownStore
-	for i := range stores {
-		if s := (shownStore{stores[i], stateOf(&stores[i])}); matches(&s, find, wanted) {
-			found = append(found, s)
-		}
-	}
+	found := slices.DeleteFunc(showStores(stores), func(s shownStore) bool { return !matches(&s, find, wanted) })
 	list.Found = len(found)
 	list.Pages = max(1, (len(found)+storesAtOnce-1)/storesAtOnce)
 	list.Page = min(max(1, number), list.Pages)
@@ -96,7 +59,7 @@ func (d *dashboard) storesPage(ctx context.Context, in *input) (page, error) {
 // matches tells whether a store is one of those that were asked for: by a part of its
 // id, its name or one of its tags.
 func matches(s *shownStore, find, wanted string) bool {
-	if wanted != "" && s.State.Word != wanted {
+	if wanted == inTrouble && !s.State.needsCare() || wanted != "" && wanted != inTrouble && s.State.Word != wanted {
 		return false
 	}
 	has := func(text string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(find)) }
@@ -140,8 +103,8 @@ func (d *dashboard) storePage(ctx context.Context, in *input) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	main := oneStore{shownStore{store, stateOf(&store)}, showEvents(events.Events)}
-	return page{name: "store", Title: "Store " + strconv.FormatInt(id, 10), Main: main, Live: place}, nil
+	main := oneStore{shownStore{store, stateOf(&store, time.Now())}, showEvents(events.Events)}
+	return page{name: "store", Title: "Store " + strconv.FormatInt(id, 10), Main: &main, Live: place}, nil
 }
 
 func (d *dashboard) orderStore(ctx context.Context, in *input) (done, error) {
@@ -169,7 +132,11 @@ func (d *dashboard) orderStore(ctx context.Context, in *input) (done, error) {
 		return done{}, err
 	}
 	name := strconv.FormatInt(id, 10)
-	return done{"/stores/" + name, notice{Text: "Store " + name + " " + order.said}}, nil
+	_, err = d.service.Store(ctx, id)
+	if errors.Is(err, event.ErrNotFound) { // it was a pause left by one that was configured
+		return done{"/stores", notice{Text: "Store " + name + " is not paused any more."}}, nil
+	}
+	return done{"/stores/" + name, notice{Text: "Store " + name + " " + order.said}}, err
 }
 
 // newest is the place of the newest event, from which a page follows what happens.

@@ -22,6 +22,7 @@ var functions = template.FuncMap{
 	"percent": percent,
 	"plural":  plural,
 	"seconds": seconds,
+	"span":    span,
 	"short":   shortID,
 	"figure":  figure,
 }
@@ -30,6 +31,7 @@ var functions = template.FuncMap{
 type moment struct {
 	ISO   string // for the machine
 	Stamp string // in full
+	Clock string // the time of day, and the day unless it is today
 	Ago   string // from now
 }
 
@@ -48,27 +50,37 @@ func at(t any) *moment {
 		return nil
 	}
 	known = known.UTC()
-	return &moment{known.Format(time.RFC3339), known.Format("2006-01-02 15:04:05") + " UTC", fromNow(time.Until(known))}
+	clock := known.Format("15:04") + " UTC"
+	if known.Format(time.DateOnly) != time.Now().UTC().Format(time.DateOnly) {
+		clock = known.Format("Jan 2, ") + clock
+	}
+	return &moment{known.Format(time.RFC3339), known.Format(time.DateTime) + " UTC", clock, fromNow(time.Until(known))}
 }
 
-// fromNow says in one unit how far a time is away, the past as negative.
+// fromNow says how far a time is away, the past as negative. dashboard.js says the same.
 func fromNow(d time.Duration) string {
-	units := []struct {
+	away := d.Abs().Round(time.Second)
+	switch {
+	case away == 0:
+		return "now"
+	case d < 0:
+		return span(away) + " ago"
+	default:
+		return "in " + span(away)
+	}
+}
+
+// span says a length of time in the largest unit of which it has one, rounded down.
+func span(d time.Duration) string {
+	for _, u := range []struct {
 		length time.Duration
 		name   string
-	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}}
-	away := d.Abs().Round(time.Second)
-	for _, u := range units {
-		if away < u.length || u.name == "h" && away < 90*time.Minute {
-			continue
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}} {
+		if d >= u.length {
+			return strconv.Itoa(int(d/u.length)) + " " + u.name
 		}
-		n := strconv.Itoa(int(away/u.length)) + " " + u.name
-		if d < 0 {
-			return n + " ago"
-		}
-		return "in " + n
 	}
-	return "now"
+	return strconv.Itoa(int(d/time.Second)) + " s"
 }
 
 // seconds says how long something took.

@@ -19,9 +19,10 @@ func TestWords(t *testing.T) {
 		{"now", fromNow(100 * time.Millisecond), "now"},
 		{"a second ago", fromNow(-time.Second), "1 s ago"},
 		{"almost a minute", fromNow(59 * time.Second), "in 59 s"},
-		{"minutes", fromNow(-89 * time.Minute), "89 min ago"},
-		{"hours", fromNow(-91 * time.Minute), "1 h ago"},
+		{"minutes", fromNow(-59*time.Minute - 59*time.Second), "59 min ago"},
+		{"hours", fromNow(-60 * time.Minute), "1 h ago"},
 		{"days", fromNow(-47 * time.Hour), "1 d ago"},
+		{"the length of a period", span(15 * time.Minute), "15 min"},
 		{"milliseconds", seconds(0.0521), "52 ms"},
 		{"nothing", seconds(0), "0 ms"},
 		{"a second", seconds(0.9996), "1.0 s"},
@@ -94,7 +95,7 @@ func TestSummary(t *testing.T) {
 
 func TestFigures(t *testing.T) {
 	t.Parallel()
-	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	start := time.Date(2025, 11, 23, 12, 0, 0, 0, time.UTC)
 	h := control.History{Since: start.Add(90 * time.Minute), Seconds: 3600, Periods: []control.Period{
 		{From: start},
 		{
@@ -109,6 +110,13 @@ func TestFigures(t *testing.T) {
 	}
 	if all.Rows[0].Known || !all.Rows[1].Known {
 		t.Error("a period is known exactly when it ends after counting began")
+	}
+	if got, want := all.Span(), "since Nov 23, 13:30 UTC"; got != want {
+		t.Errorf("the figures are said to be %s, want %s", got, want)
+	}
+	h.Since = start
+	if got := totalOf(&h).Span(); got != "in 24 h" {
+		t.Errorf("the figures of a whole day are said to be %s", got)
 	}
 	erp := dayOf(&h, "erp")
 	if erp.Accepted != 3 || erp.Failed != 3 || erp.Latest.P95 != 0.2 || erp.Rows[1].Rate() != 75 {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,10 +42,14 @@ func confirm(cmd *cobra.Command, question string) error {
 	if !print.IsTerminal(cmd.InOrStdin()) {
 		return usageError{errors.New("this removes for good, and there is no terminal to ask on: add --yes")}
 	}
-	if _, err := fmt.Fprintf(cmd.ErrOrStderr(), "%s [y/N] ", question); err != nil {
+	return confirmOn(cmd.InOrStdin(), cmd.ErrOrStderr(), question)
+}
+
+func confirmOn(in io.Reader, out io.Writer, question string) error {
+	if _, err := fmt.Fprintf(out, "%s [y/N] ", question); err != nil {
 		return err
 	}
-	answer, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n') // no answer is a no
+	answer, _ := bufio.NewReader(in).ReadString('\n') // no answer is a no
 	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
 		return errors.New("nothing was removed")
 	}

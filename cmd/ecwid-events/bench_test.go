@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ecwid-events/ecwid-events/ecwid/ecwidtest"
 	"github.com/ecwid-events/ecwid-events/store/boltstore"
 	"github.com/ecwid-events/ecwid-events/store/storetest"
 )
@@ -26,9 +27,14 @@ const (
 	fullSpeed     = 1_000
 	mostDelivered = 50_000
 
-	// The budgets of a daemon that starts with a million pending.
+	// The budgets of a daemon, that of the start with a million pending.
 	startBudget  = 200 * time.Millisecond
 	memoryBudget = 128 // MiB
+
+	// idlePeriod is how often each of many idle stores is polled, and idlePolls how
+	// often in all: the first poll, the empty first snapshot, and quiet ones.
+	idlePeriod = 30 * time.Second
+	idlePolls  = 3
 )
 
 // BenchmarkRestart starts the real program on a storage with many pending deliveries.
@@ -69,6 +75,71 @@ func BenchmarkRestart(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkIdleStores runs the real program with 10,000 stores in which nothing happens,
+// until each has been polled some times. It reports the most memory that the program
+// held: with one callback for all stores, and with a callback for each.
+//
+// It takes minutes, and needs ECWID_EVENTS_BENCH_MILLION=1. With
+// ECWID_EVENTS_BENCH_BUDGETS=1 it fails where the budget is not met.
+func BenchmarkIdleStores(b *testing.B) {
+	const stores = 10_000
+	for name, callbacks := range map[string]int{"one callback": 1, "a callback each": stores} {
+		b.Run(name, func(b *testing.B) {
+			if os.Getenv("ECWID_EVENTS_BENCH_MILLION") == "" {
+				b.Skip("polling many stores takes minutes: set ECWID_EVENTS_BENCH_MILLION=1")
+			}
+			peak := 0.0
+			for b.Loop() {
+				peak = max(peak, peakOfIdle(b, stores, callbacks))
+			}
+			b.ReportMetric(peak, "MiB-peak")
+			if os.Getenv("ECWID_EVENTS_BENCH_BUDGETS") != "" && peak > memoryBudget {
+				b.Errorf("%.0f MiB resident, the budget is %d MiB", peak, memoryBudget)
+			}
+		})
+	}
+}
+
+// peakOfIdle returns the most memory, in MiB, that the program held with so many stores
+// and callbacks.
+func peakOfIdle(b *testing.B, stores, callbacks int) float64 {
+	b.Helper()
+	shops := ecwidtest.NewServer(ecwidtest.Options{})
+	var requests atomic.Int64
+	ecwid := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		shops.ServeHTTP(w, r)
+	}))
+	defer ecwid.Close()
+	var config strings.Builder
+	fmt.Fprintf(&config, "schedule: %q\nlog: {level: warn}\nadmin: {listen: \"\"}\nstores:\n", "@every "+idlePeriod.String())
+	for id := 1; id <= stores; id++ {
+		secret := fmt.Sprint("secret_of_", id)
+		shops.AddShop(ecwidtest.ShopOptions{ID: int64(id), Token: secret})
+		fmt.Fprintf(&config, "  - {id: %d, order_secret: %s, base_url: %q, callbacks: [c%d]}\n", id, secret, ecwid.URL, id%callbacks)
+	}
+	config.WriteString("callbacks:\n")
+	for i := range callbacks {
+		fmt.Fprintf(&config, "  - {name: c%d, url: \"https://callback.test/%d\", signing_secret: %s}\n", i, i, killSecret)
+	}
+	dir := b.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(config.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	daemon := exec.CommandContext(b.Context(), binary, "run")
+	daemon.Dir, daemon.Stderr = dir, os.Stderr
+	if err := daemon.Start(); err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = daemon.Wait() }()
+	defer func() { _ = daemon.Process.Kill() }()
+	time.Sleep(idlePolls * idlePeriod)
+	if polls := requests.Load() / int64(stores); polls < idlePolls {
+		b.Fatalf("the program has made %d requests a store in %s, want more: the machine is too slow", polls, idlePolls*idlePeriod)
+	}
+	return peakMemory(b, daemon.Process.Pid)
 }
 
 // A restart is what one start of the program came to.

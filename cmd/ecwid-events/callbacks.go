@@ -19,9 +19,9 @@ func newCallbacks() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newCallbacksList(), newCallbacksTest(),
-		newCallbackOrder("pause", "Stop delivering to a callback until it is resumed",
+		newCallbackCommand("pause", "Stop delivering to a callback until it is resumed",
 			"Events go on being detected and wait. Running POSTs finish.", "paused", control.Service.PauseCallback),
-		newCallbackOrder("resume", "Deliver to a callback again",
+		newCallbackCommand("resume", "Deliver to a callback again",
 			"What is due is delivered at once, and what was refused before when its next attempt\ncomes. It also ends the pause that an answer of 410 began.", "resumed", control.Service.ResumeCallback),
 	)
 	return cmd
@@ -52,6 +52,9 @@ func newCallbacksList() *cobra.Command {
 }
 
 func printCallbacks(p *print.Printer, callbacks []control.Callback, now time.Time) error {
+	if len(callbacks) == 0 {
+		return p.Line(print.Plain, "no callbacks are configured")
+	}
 	rows := make([][]print.Cell, 0, len(callbacks))
 	for i := range callbacks {
 		c := &callbacks[i]
@@ -65,6 +68,8 @@ func printCallbacks(p *print.Printer, callbacks []control.Callback, now time.Tim
 
 func callbackState(c *control.Callback) print.Cell {
 	switch {
+	case c.Orphaned && c.Paused != "":
+		return print.Cell{Text: "orphaned, paused", Color: print.Bad}
 	case c.Orphaned:
 		return print.Cell{Text: "orphaned", Color: print.Bad}
 	case c.Paused == control.PausedGone:
@@ -73,6 +78,8 @@ func callbackState(c *control.Callback) print.Cell {
 		return print.Cell{Text: "paused: " + string(c.Paused), Color: print.Warn}
 	case c.Open:
 		return print.Cell{Text: "open", Color: print.Bad}
+	case c.IsFailing():
+		return print.Cell{Text: "failing", Color: print.Bad}
 	}
 	return print.Cell{Text: "ok", Color: print.Good}
 }
@@ -90,15 +97,18 @@ func lastError(c *control.Callback, now time.Time) string {
 	if e == nil {
 		return "-"
 	}
-	what := e.Error
-	if e.Status != 0 {
-		what = fmt.Sprintf("%s %d", what, e.Status)
+	return errorWord(e) + ", " + at(&e.At, now)
+}
+
+func errorWord(e *control.LastError) string {
+	if e.Status == 0 {
+		return e.Error
 	}
-	return what + ", " + at(&e.At, now)
+	return fmt.Sprintf("%s %d", e.Error, e.Status)
 }
 
 func newCallbacksTest() *cobra.Command {
-	var q inquiry
+	q := inquiry{sends: true}
 	cmd := &cobra.Command{
 		Use:   "test NAME",
 		Short: "POST a test event to a callback",
@@ -132,8 +142,8 @@ and say what it answered. Nothing is stored.`,
 	return cmd
 }
 
-// newCallbackOrder makes a command that has one thing done to callbacks.
-func newCallbackOrder(verb, short, long, done string, do func(control.Service, context.Context, string) error) *cobra.Command {
+// newCallbackCommand makes a command that has one thing done to callbacks.
+func newCallbackCommand(verb, short, long, done string, do func(control.Service, context.Context, string) error) *cobra.Command {
 	var q inquiry
 	cmd := &cobra.Command{
 		Use:               verb + " NAME...",

@@ -57,11 +57,11 @@ with it, each store is read and each callback is sent an event of the type test.
 func checkLive(cmd *cobra.Command, c *config.Config) error {
 	p := print.To(cmd.OutOrStdout())
 	ok, err := app.CheckLive(cmd.Context(), c, buildVersion(), func(f app.Finding) {
-		if f.OK {
-			_ = p.Line(print.Good, "%s: %s", f.Subject, f.Text)
-			return
+		tone, word := print.Good, "ok    "
+		if !f.OK {
+			tone, word = print.Bad, "FAILED"
 		}
-		_ = p.Line(print.Bad, "%s: %s", f.Subject, f.Text)
+		_ = p.Line(tone, "%s  %s: %s", word, f.Subject, f.Text)
 	})
 	if err == nil && !ok {
 		return exitError{exitFailed}

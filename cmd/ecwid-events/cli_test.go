@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bufio"
+	"io"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -41,6 +45,39 @@ func TestCommandLine(t *testing.T) {
 		},
 		"version": {
 			args: []string{"version"}, stdout: []string{"ecwid-events "},
+		},
+		"version as a flag": {
+			args: []string{"--version"}, stdout: []string{"ecwid-events devel (go"},
+		},
+		"help about a command": {
+			args: []string{"help", "db", "backup"}, stdout: []string{"ecwid-events db backup FILE [flags]"},
+		},
+		"help about a command that there is not": {
+			args: []string{"help", "rnu"}, status: 2, stderr: []string{`unknown command "rnu": did you mean run?`},
+		},
+		"help about a part of a command that there is not": {
+			args: []string{"help", "db", "bogus"}, status: 2, stderr: []string{`unknown argument "bogus"`},
+		},
+		"completion for a shell": {
+			args: []string{"completion", "bash"}, stdout: []string{"bash completion V2 for ecwid-events"},
+		},
+		"completion for a shell that is not supported": {
+			args: []string{"completion", "tcsh"}, status: 2, stderr: []string{`unknown argument "tcsh"`},
+		},
+		"completion with an argument too many": {
+			args: []string{"completion", "bash", "zsh"}, status: 2, stderr: []string{`unknown argument "zsh"`},
+		},
+		"a health check by a faulty configuration": { // Docker keeps 2 for itself
+			files: map[string]string{"config.yaml": "admin: {listen: nonsense}\n"},
+			args:  []string{"healthcheck"}, status: 1, stderr: []string{"config.yaml:1: admin.listen"},
+		},
+		"a health check by no configuration": {
+			args: []string{"healthcheck", "--config", "mine.yaml"}, status: 1, stderr: []string{"mine.yaml", "no such file"},
+		},
+		"a path to a secret that is not there": {
+			files: map[string]string{"config.yaml": strings.Replace(smallConfig, "order_secret: ${ECWID_ORDER_SECRET}", "order_secret_file: /nowhere/order", 1)},
+			args:  []string{"check"}, status: 2,
+			stderr: []string{"config.yaml:4: stores[0].order_secret_file: cannot read /nowhere/order: no such file or directory"},
 		},
 		"check accepts the smallest file": {
 			files: map[string]string{"config.yaml": smallConfig}, env: secret, args: []string{"check"},
@@ -82,6 +119,9 @@ func TestCommandLine(t *testing.T) {
 		},
 		"a demo of negative length": {
 			args: []string{"demo", "--for", "-1s"}, status: 2, stderr: []string{"--for must not be negative"},
+		},
+		"a demo that other machines could reach": {
+			args: []string{"demo", "--admin", ":8321"}, status: 2, stderr: []string{`--admin must be an address that only this machine can reach, such as 127.0.0.1:8321, got ":8321"`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -157,4 +197,61 @@ func TestDemoLosesNothing(t *testing.T) {
 	if t.Failed() {
 		t.Logf("stdout:\n%s\nstderr:\n%s", r.stdout, r.stderr)
 	}
+}
+
+// While the demo runs its dashboard answers, unless it is turned off.
+func TestDemoHasADashboard(t *testing.T) {
+	t.Parallel()
+	start := func(args ...string) (address string, end func()) {
+		cmd := exec.CommandContext(t.Context(), binary, append([]string{"demo", "--seed", "7"}, args...)...)
+		cmd.Dir = t.TempDir()
+		cmd.Env = []string{"TMPDIR=" + cmd.Dir}
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(stdout)
+		for lines.Scan() && lines.Text() != "" { // the introduction
+			if _, found, ok := strings.Cut(lines.Text(), "The dashboard is at "); ok {
+				address = found
+			}
+		}
+		return address, func() {
+			if err := cmd.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, stdout)
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("demo %q ended with %v", args, err)
+			}
+		}
+	}
+	address, end := start()
+	for path, want := range map[string]string{"": "Flower shop", "readyz": `"ready"`} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
+			t.Errorf("%s%s: status %d, %v, want 200 with %q", address, path, resp.StatusCode, err, want)
+		}
+	}
+	listen := strings.Trim(address, "htp:/")
+	if second := command(t, nil, []string{"TMPDIR=" + t.TempDir()}, "demo", "--admin", listen); second.status != exitFailed || !strings.Contains(second.stderr, "listen tcp "+listen) {
+		t.Errorf("a second demo at %s: status %d\n%s", listen, second.status, second.stderr)
+	}
+	end()
+	if address, end = start("--admin", ""); address != "" {
+		t.Errorf("there is a dashboard at %s, though it is turned off", address)
+	}
+	end()
 }

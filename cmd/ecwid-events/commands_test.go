@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/ecwid-events/ecwid-events/cmd/ecwid-events/print"
 	"github.com/ecwid-events/ecwid-events/control"
+	"github.com/ecwid-events/ecwid-events/ecwid/ecwidtest"
 	"github.com/ecwid-events/ecwid-events/event"
 	"github.com/ecwid-events/ecwid-events/notify/notifytest"
 )
@@ -57,7 +59,12 @@ var (
 		},
 		{Name: "shop", Host: "example.com", Paused: control.PausedGone, PausedSince: ago(time.Hour), Pending: 7, OldestPending: ago(50 * time.Minute)},
 		{Name: "quiet", Host: "example.com", Paused: control.PausedByConfig},
+		{
+			Name: "mail", Host: "example.com", Pending: 1, OldestPending: ago(52 * time.Minute), LastAccepted: ago(time.Hour), NextAttempt: ago(-30 * time.Second),
+			LastError: &control.LastError{At: *ago(20 * time.Second), Error: "timeout", Detail: "no complete answer within 15s"},
+		},
 		{Name: "old", Orphaned: true, Pending: 3, OldestPending: ago(72 * time.Hour)},
+		{Name: "older", Orphaned: true, Paused: control.PausedByHand, PausedSince: ago(96 * time.Hour)},
 	}
 	shownStores = []control.Store{
 		{
@@ -85,6 +92,7 @@ var (
 	}
 	shownDelivery = control.Delivery{
 		Callback: "erp", EventID: "evt_4f0c", StoreID: 1003, ObjectID: "EBJFT", State: event.Pending, Attempts: 2, LastAttempt: ago(20 * time.Second), NextAttempt: ago(-time.Minute),
+		LastError: &control.LastError{At: *ago(20 * time.Second), Error: "status", Detail: "Service Unavailable", Status: 503},
 		History: []control.Attempt{
 			{Number: 1, At: *ago(time.Minute), Seconds: 15, Error: "timeout", Detail: "no complete answer within 15s"},
 			{Number: 2, At: *ago(20 * time.Second), Seconds: 0.012, Status: 503, Error: "status", Detail: "Service Unavailable", Manual: true},
@@ -97,15 +105,43 @@ func TestWhatCommandsPrint(t *testing.T) {
 	status := control.Status{
 		Version: "1.2.3", Running: true, StartedAt: ago(26 * time.Hour), Callbacks: shownCallbacks,
 		Stores:    control.StoreCounts{Total: 5, Paused: 1, Suspended: 1, Failing: 1, Learning: 1},
-		Attention: []control.Attention{{What: "callback erp does not take events; 1204 deliveries wait", Do: "mend the receiver; delivery goes on by itself"}},
+		Attention: []control.Attention{{What: "callback erp does not take events; 1204 deliveries wait", Do: "mend the receiver; delivery goes on by itself", Callback: "erp"}},
+	}
+	for id := range int64(7) {
+		status.Attention = append(status.Attention, control.Attention{What: fmt.Sprintf("store %d is paused", 2000+id), Do: fmt.Sprintf("ecwid-events stores resume %d", 2000+id), StoreID: 2000 + id})
+	}
+	status.AttentionMore = 12
+	crowd := status
+	crowd.Callbacks = nil
+	for i := range 300 {
+		c := shownCallbacks[i%len(shownCallbacks)]
+		c.Name = fmt.Sprintf("callback-with-a-name-that-is-rather-long-%d", i)
+		crowd.Callbacks = append(crowd.Callbacks, c)
+	}
+	crowd.Attention = []control.Attention{{
+		What: "50 stores: Ecwid refuses them: list orders: HTTP 403 INVALID_API_TOKEN: Access denied: 1001, 1002, 1003 and 47 more",
+		Do:   "mend their order_secret, and reload or restart; or their plans, then: ecwid-events stores resume STORE...",
+	}}
+	crowd.Attention = append(crowd.Attention, status.Attention...)
+	long := func(id string) control.Event {
+		e := shownEvent
+		e.ID = id + strings.Repeat("a", 56)
+		return e
 	}
 	calm := control.Status{Version: "1.2.3", Stores: control.StoreCounts{Total: 1}, Callbacks: shownCallbacks[:1]}
 	for name, show := range map[string]func(*print.Printer) error{
-		"status.txt":     func(p *print.Printer) error { return printStatus(p, &status, now) },
-		"calm.txt":       func(p *print.Printer) error { return printStatus(p, &calm, now) },
-		"stores.txt":     func(p *print.Printer) error { return printStores(p, shownStores, now) },
-		"callbacks.txt":  func(p *print.Printer) error { return printCallbacks(p, shownCallbacks, now) },
-		"events.txt":     func(p *print.Printer) error { return printEvents(p, []control.Event{shownEvent}) },
+		"status.txt":    func(p *print.Printer) error { return printStatus(p, &status, now) },
+		"calm.txt":      func(p *print.Printer) error { return printStatus(p, &calm, now) },
+		"stores.txt":    func(p *print.Printer) error { return printStores(p, shownStores, now) },
+		"callbacks.txt": func(p *print.Printer) error { return printCallbacks(p, shownCallbacks, now) },
+		"events.txt":    func(p *print.Printer) error { return printEvents(p, []control.Event{shownEvent}, 0) },
+		"events_narrow.txt": func(p *print.Printer) error {
+			return printEvents(p, []control.Event{long("evt_4f0c1122"), long("evt_4f0c1133"), shownEvent}, 80)
+		},
+		"nothing.txt": func(p *print.Printer) error {
+			return errors.Join(printEvents(p, nil, 0), printStores(p, nil, now), printCallbacks(p, nil, now))
+		},
+		"crowd.txt":      func(p *print.Printer) error { return printStatus(p, &crowd, now) },
 		"deliveries.txt": func(p *print.Printer) error { return printDeliveries(p, []control.Delivery{shownDelivery}, now) },
 		"event.txt": func(p *print.Printer) error {
 			return printDetails(p, &control.EventDetails{Event: shownEvent, Deliveries: []control.Delivery{shownDelivery}}, true)
@@ -123,8 +159,27 @@ func TestWhatCommandsPrint(t *testing.T) {
 			if strings.Contains(out.String(), "\x1b") {
 				t.Error("the output steers the terminal, which it is not written to")
 			}
+			if name == "status.txt" || name == "crowd.txt" || name == "events_narrow.txt" {
+				fitsAScreen(t, out.String())
+			}
 			golden(t, name, out.String())
 		})
+	}
+}
+
+// fitsAScreen holds down that a terminal of 80 columns and 24 lines shows all of it, and
+// a prompt.
+func fitsAScreen(t *testing.T, text string) {
+	t.Helper()
+	lines := 0
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		if lines += 1 + max(0, len([]rune(line))-1)/80; strings.Contains(line, "  ") && !strings.HasPrefix(line, "    ") && len([]rune(line)) > 80 {
+			t.Errorf("a row of a table is too wide: %s", line)
+		}
+	}
+	if lines > 23 {
+		t.Errorf("it takes %d lines", lines)
 	}
 }
 
@@ -197,7 +252,7 @@ func TestCommandsWithAndWithoutADaemon(t *testing.T) {
 		t.Fatalf("%d events: %v", len(events), err)
 	}
 	running := map[string]string{
-		"status":                                        "running since",
+		"status":                                        "running for",
 		"events list":                                   id,
 		"events list --object " + id:                    events[0].ID,
 		"events show " + events[0].ID:                   "delivered after 1 attempt",
@@ -225,6 +280,15 @@ func TestCommandsWithAndWithoutADaemon(t *testing.T) {
 	}
 	contains(ask(1, "events", "show", "evt_unknown"), "there is no event evt_unknown")
 	contains(ask(1, "stores", "poll", "7"), "store 7")
+	for _, unknown := range []string{
+		"events list --store 99999", "events follow --store 99999", "deliveries list --store 99999", "deliveries list --callback nobody",
+		"replay --dead --store 99999", "replay --dead --callback nobody", "deliveries drop nobody --yes", "deliveries move nobody default",
+	} {
+		contains(ask(1, strings.Fields(unknown)...), "there is no ")
+	}
+	contains(ask(0, "deliveries", "list"), "no dead deliveries")
+	contains(ask(2, "events", "list", "--type", "foo"), "order.created")
+	contains(ask(2, "events", "list", "--from", "0001-01-01"), "--from must be a time")
 	contains(ask(2, "deliveries", "drop", "default"), "--yes")
 	contains(ask(2, "replay"), "say what to replay")
 	contains(ask(2, "events", "list", "--from", "yesterday"), "--from must be a time")
@@ -234,6 +298,9 @@ func TestCommandsWithAndWithoutADaemon(t *testing.T) {
 	contains(ask(0, "events", "list"), id)
 	contains(ask(1, "stores", "poll", "1003"), "no daemon runs")
 	contains(ask(1, "events", "follow"), "no daemon runs")
+	contains(ask(2, "events", "list", "--type", "foo"), "order.created")
+	contains(ask(1, "events", "list", "--store", "99999"), "there is no store 99999")
+	contains(ask(1, "deliveries", "drop", "nobody", "--yes"), "there is no callback")
 	contains(ask(2, "replay", events[0].ID), "name a callback") // its delivery was dropped
 	contains(ask(0, "replay", events[0].ID, "--callback", "default"), "1 delivery will be sent again")
 	before := len(w.receiver.Arrivals())
@@ -250,18 +317,26 @@ func TestCheckLive(t *testing.T) {
 	w := newWorld(t, dir, &notifytest.Receiver{}, `stores:
   - {id: 1003, order_secret: secret_of_1003, base_url: %[1]s}
   - {id: 1004, order_secret: secret_that_is_dead, base_url: %[1]s, callbacks: [good]}
+  - {id: 1005, order_secret: secret_of_1005, base_url: %[1]s, callbacks: [good]}
+  - {id: 1006, order_secret: secret_of_1006, base_url: %[1]s, callbacks: [good]}
 callbacks:
   - {name: good, url: %[2]s}
   - {name: nobody, url: "http://`+freePort(t)+`/?token=hush"}
 `)
 	w.shop.Fill(3)
+	w.server.AddShop(ecwidtest.ShopOptions{ID: 1004, Token: "secret_of_1004"})
+	w.server.AddShop(ecwidtest.ShopOptions{ID: 1005, Token: "secret_of_1005"}).SetRefusal(ecwidtest.PlanWithoutAPI)
+	w.server.AddShop(ecwidtest.ShopOptions{ID: 1006, Token: "secret_of_1006"}).SetRefusal(ecwidtest.StoreNotFound)
 	got := commandIn(t, dir, nil, "check", "--live")
 	if got.status != exitFailed {
 		t.Errorf("status %d, want %d\n%s", got.status, exitFailed, got.stderr)
 	}
 	for _, want := range []string{
-		"config.yaml is valid: 2 stores, 2 callbacks\n", "\nstore 1003: 3 orders, through the v3 API\n", "\nstore 1004: ",
-		"\ncallback good: accepted a test event with 200 in ", "\ncallback nobody: did not accept a test event: connect: ",
+		"config.yaml is valid: 4 stores, 2 callbacks\n", "\nok      store 1003: 3 orders, through the v3 API\n",
+		"\nFAILED  store 1004: Ecwid refuses it: list orders: HTTP 403 INVALID_API_TOKEN: ", ": check its order_secret: ",
+		"\nFAILED  store 1005: Ecwid refuses it: list orders: HTTP 402", ": check that the store's plan includes the API\n",
+		"\nFAILED  store 1006: Ecwid refuses it: list orders: HTTP 404 STORE_NOT_FOUND: ", ": check its id\n",
+		"\nok      callback good: accepted a test event with 200 in ", "\nFAILED  callback nobody: did not accept a test event: connect: ",
 	} {
 		if !strings.Contains(got.stdout, want) {
 			t.Errorf("%q is missing in:\n%s", want, got.stdout)

@@ -22,19 +22,24 @@ func addConfigFlag(cmd *cobra.Command, path *string) {
 // loadConfig reads the configuration from the file, or from the environment where
 // there is none. It also returns what to call the source. Its error is a usageError.
 func loadConfig(path string) (*config.Config, string, error) {
+	return loadExtent(config.Whole, path)
+}
+
+// loadExtent is loadConfig for a command that needs less than the whole.
+func loadExtent(extent config.Extent, path string) (*config.Config, string, error) {
 	search := config.SearchPath()
 	path, found, err := config.Find(path, search)
 	if err != nil {
 		return nil, "", usageError{err}
 	}
 	if !found {
-		c, err := config.FromEnv(os.LookupEnv, configChecks())
+		c, err := config.FromEnvExtent(extent, os.LookupEnv, configChecks())
 		if err != nil {
 			err = usageError{fmt.Errorf("there is no %s, and the environment does not do instead:\n%w", strings.Join(search, " and no "), err)}
 		}
 		return c, "the environment", err
 	}
-	c, err := config.Load(path, os.LookupEnv, configChecks())
+	c, err := config.LoadExtent(extent, path, os.LookupEnv, configChecks())
 	if err != nil {
 		err = usageError{fmt.Errorf("the configuration is not valid:\n%w", err)}
 	}

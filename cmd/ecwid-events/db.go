@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecwid-events/ecwid-events/admin/client"
 	"github.com/ecwid-events/ecwid-events/cmd/ecwid-events/print"
 	"github.com/ecwid-events/ecwid-events/config"
 	"github.com/ecwid-events/ecwid-events/store"
@@ -25,8 +27,9 @@ func newDB() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "db",
 		Short: "Check, back up and compact the storage, and erase an order from it",
-		Long: `Work on the file of the storage. One process has it at a time: stop the daemon for
-the moment. It goes on where it was, and nothing is missed meanwhile.`,
+		Long: `Work on the storage as a whole. While the daemon runs it is asked to, but for compact:
+that needs the file for itself. Stop the daemon for the moment then. It goes on where
+it was, and nothing is missed meanwhile.`,
 		SuggestionsMinimumDistance: 2,
 		Args:                       noArguments,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -38,7 +41,7 @@ the moment. It goes on where it was, and nothing is missed meanwhile.`,
 // storagePath returns the path of the storage, which is there.
 func storagePath(c *config.Config) (string, error) {
 	if _, err := os.Stat(c.Storage.Path); errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("there is no storage at %s: name its configuration with --config", c.Storage.Path)
+		return "", noStorage(c)
 	}
 	return c.Storage.Path, nil
 }
@@ -52,9 +55,29 @@ func withStorage(c *config.Config, o boltstore.Options, f func(*boltstore.DB) er
 	}
 	db, err := boltstore.Open(path, o)
 	if err != nil {
-		return explainLocked(err)
+		return explainDenied(err)
 	}
 	return errors.Join(f(db), db.Close())
+}
+
+// withStorageOrDaemon is withStorage, or has the daemon do it that has the storage.
+func withStorageOrDaemon(c *config.Config, o boltstore.Options, f func(*boltstore.DB) error, ask func(*client.Client) error) error {
+	err := withStorage(c, o, f)
+	if !errors.Is(err, store.ErrLocked) {
+		return err
+	}
+	daemon, err := daemonOf(c)
+	if err != nil {
+		return err
+	}
+	return explainSilence(ask(daemon))
+}
+
+// copyOf returns what writes a copy of a daemon's storage.
+func copyOf(daemon *client.Client) func(context.Context, io.Writer) error {
+	return func(ctx context.Context, to io.Writer) error {
+		return daemon.Backup(ctx, func(int64) io.Writer { return to })
+	}
 }
 
 // explainLocked says what to do about a storage that a daemon works on.
@@ -72,15 +95,21 @@ func newDBCheck() *cobra.Command {
 		Short: "Check the storage from end to end",
 		Long: `Check that the pages of the file are whole, that every record can be read, and that
 all agrees with all else. Nothing is changed. It prints what it has checked, or every
-fault, and then exits with 1. The daemon must not run meanwhile.`,
+fault, and then exits with 1. While the daemon runs, a copy is checked that it gives:
+there must be room for that beside the storage, where it is removed again.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, _, err := loadConfig(path)
+			c, _, err := loadExtent(config.StorageOnly, path)
 			if err != nil {
 				return err
 			}
-			return withStorage(c, boltstore.Options{ReadOnly: true}, func(db *boltstore.DB) error {
-				return checkStorage(cmd, db, c.Storage.Path)
+			return withStorageOrDaemon(c, boltstore.Options{ReadOnly: true}, func(db *boltstore.DB) error {
+				return checkStorage(cmd, c.Storage.Path, "is whole", db.Check)
+			}, func(daemon *client.Client) error {
+				check := func(ctx context.Context, fault func(string), progress func(boltstore.Summary)) (boltstore.Summary, error) {
+					return boltstore.CheckReceived(ctx, c.Storage.Path+".check", copyOf(daemon), fault, progress)
+				}
+				return explainCopy(checkStorage(cmd, c.Storage.Path, "is whole, by a copy of just now", check))
 			})
 		},
 	}
@@ -88,12 +117,16 @@ fault, and then exits with 1. The daemon must not run meanwhile.`,
 	return cmd
 }
 
-func checkStorage(cmd *cobra.Command, db *boltstore.DB, path string) error {
+// checkStorage prints what a check of the storage at path comes to.
+func checkStorage(
+	cmd *cobra.Command, path, whole string,
+	check func(ctx context.Context, fault func(string), progress func(boltstore.Summary)) (boltstore.Summary, error),
+) error {
 	p := print.To(cmd.OutOrStdout())
 	var printing error
 	told := 0
 	line := checkLine{out: cmd.ErrOrStderr(), shown: print.IsTerminal(cmd.ErrOrStderr())}
-	sum, err := db.Check(cmd.Context(), func(fault string) {
+	sum, err := check(cmd.Context(), func(fault string) {
 		if told++; told <= maxFaults && printing == nil {
 			line.clear()
 			printing = p.Line(print.Bad, "%s", fault)
@@ -104,7 +137,7 @@ func checkStorage(cmd *cobra.Command, db *boltstore.DB, path string) error {
 		return err
 	}
 	if sum.Faults == 0 {
-		return p.Line(print.Plain, "%s is whole: %s", path, summary(&sum))
+		return p.Line(print.Plain, "%s %s: %s", path, whole, summary(&sum))
 	}
 	what := count(sum.Faults, "fault")
 	if sum.Faults > maxFaults {
@@ -162,20 +195,26 @@ func newDBBackup() *cobra.Command {
 		Short: "Copy the storage to a file, and check the copy",
 		Long: `Copy the storage to FILE, which only its owner can read: it holds personal data. The
 file appears when it is on disk and has been checked from end to end, or not at all.
-To restore it, stop the daemon and copy it to storage.path. The daemon must not run.`,
+While the daemon runs, it gives the copy, and goes on with its work.
+To restore it, stop the daemon and copy it to storage.path.`,
 		Args: oneArgument("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, _, err := loadConfig(path)
+			c, _, err := loadExtent(config.StorageOnly, path)
 			if err != nil {
 				return err
 			}
-			return withStorage(c, boltstore.Options{ReadOnly: true}, func(db *boltstore.DB) error {
-				sum, err := db.Backup(cmd.Context(), args[0], force)
-				if err != nil {
-					return explainCopy(err)
-				}
-				return print.To(cmd.OutOrStdout()).Line(print.Plain, "%s is a copy of %s, checked: %s", args[0], c.Storage.Path, summary(&sum))
+			var sum boltstore.Summary
+			err = withStorageOrDaemon(c, boltstore.Options{ReadOnly: true}, func(db *boltstore.DB) (err error) {
+				sum, err = db.Backup(cmd.Context(), args[0], force)
+				return err
+			}, func(daemon *client.Client) (err error) {
+				sum, err = boltstore.Receive(cmd.Context(), c.Storage.Path, args[0], force, copyOf(daemon))
+				return err
 			})
+			if err != nil {
+				return explainCopy(err)
+			}
+			return print.To(cmd.OutOrStdout()).Line(print.Plain, "%s is a copy of %s, checked: %s", args[0], c.Storage.Path, summary(&sum))
 		},
 	}
 	addConfigFlag(cmd, &path)
@@ -212,20 +251,20 @@ stays as it is. The daemon must not run meanwhile.`,
 			if force && to == "" {
 				return usageError{errors.New("--force is for the file that --to names")}
 			}
-			c, _, err := loadConfig(path)
+			c, _, err := loadExtent(config.StorageOnly, path)
 			if err != nil {
 				return err
 			}
 			if to == "" {
 				return compactStorage(cmd, c)
 			}
-			return withStorage(c, boltstore.Options{ReadOnly: true}, func(db *boltstore.DB) error {
+			return explainLocked(withStorage(c, boltstore.Options{ReadOnly: true}, func(db *boltstore.DB) error {
 				sum, err := db.CompactTo(cmd.Context(), to, force)
 				if err != nil {
 					return explainCopy(err)
 				}
 				return print.To(cmd.OutOrStdout()).Line(print.Plain, "%s is a compact copy of %s, checked: %s", to, c.Storage.Path, summary(&sum))
-			})
+			}))
 		},
 	}
 	addConfigFlag(cmd, &path)
@@ -241,7 +280,7 @@ func compactStorage(cmd *cobra.Command, c *config.Config) error {
 	}
 	before, after, err := boltstore.Compact(cmd.Context(), path)
 	if err != nil {
-		return explainCopy(explainLocked(err))
+		return explainCopy(explainLocked(explainDenied(err)))
 	}
 	return print.To(cmd.OutOrStdout()).Line(print.Plain, "%s was %s; it is compact now, and checked: %s", path, size(before), summary(&after))
 }

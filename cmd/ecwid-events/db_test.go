@@ -201,8 +201,8 @@ func TestDBForget(t *testing.T) {
 	}
 }
 
-// While a daemon works on the storage, each command says what to do. What was
-// forgotten is new to the daemon when it still exists, and the feed goes on.
+// While a daemon works on the storage that cannot be asked, each command says what to
+// do. What was forgotten is new to the daemon when it still exists, and the feed goes on.
 func TestDBBesideADaemon(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -211,8 +211,11 @@ func TestDBBesideADaemon(t *testing.T) {
 	w.logs("sweep.finished")
 	id := w.shop.Place()
 	w.receives(1)
-	for _, args := range []string{"check", "backup copy.db", "compact", "compact --to copy.db", "forget --yes --store 1003 --order " + id} {
-		runDB(t, dir, exitFailed, args, "in use by another process", "stop it for the moment")
+	for _, args := range []string{"compact", "compact --to copy.db", "forget --yes --compact --store 1003 --order " + id} {
+		runDB(t, dir, exitFailed, args, "in use by another process", "top it for the moment")
+	}
+	for _, args := range []string{"check", "backup copy.db", "forget --yes --store 1003 --order " + id} {
+		runDB(t, dir, exitFailed, args, "cannot be asked: admin.listen is off")
 	}
 	w.daemon.stop()
 	runDB(t, dir, 0, "forget --yes --compact --store 1003 --order "+id, "1 snapshot, 1 event, 1 delivery")

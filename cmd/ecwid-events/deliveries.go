@@ -32,7 +32,7 @@ func newDeliveriesList() *cobra.Command {
 		Use:   "list",
 		Short: "List deliveries of one state, the oldest event first",
 		Long: `List the deliveries of one state, the oldest event first, of one callback or of
-all. events show tells every attempt of one.`,
+all, with why the last attempt failed. events show tells every attempt of one.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 1 {
@@ -45,6 +45,9 @@ all. events show tells every attempt of one.`,
 				}
 				if q.json() {
 					return p.JSON(found)
+				}
+				if len(found) == 0 {
+					return p.Line(print.Plain, "no %s deliveries", state)
 				}
 				return printDeliveries(p, found, time.Now())
 			})
@@ -99,9 +102,22 @@ func printDeliveries(p *print.Printer, found []control.Delivery, now time.Time) 
 			print.Text("%s", d.Callback), print.Text("%d", d.StoreID), print.Text("%s", d.ObjectID), stateCell(d.State),
 			print.Text("%d", d.Attempts), print.Text("%s", at(d.LastAttempt, now)),
 			{Text: d.EventID, Color: print.Faint},
+			print.Text("%s", whyFailed(d.LastError)),
 		})
 	}
-	return p.Table([]string{"CALLBACK", "STORE", "OBJECT", "STATE", "ATTEMPTS", "LAST", "EVENT"}, rows)
+	return p.Table([]string{"CALLBACK", "STORE", "OBJECT", "STATE", "ATTEMPTS", "LAST", "EVENT", "ERROR"}, rows)
+}
+
+// whyFailed comes last in a row, for a detail may be long.
+func whyFailed(e *control.LastError) string {
+	if e == nil {
+		return ""
+	}
+	why := errorWord(e)
+	if e.Detail != "" {
+		why += ": " + e.Detail
+	}
+	return why
 }
 
 func stateCell(s event.DeliveryState) print.Cell {

@@ -30,40 +30,57 @@ const (
 // demoCatchUp is how long the last changes may take to arrive.
 const demoCatchUp = 20 * time.Second
 
+// A demo is what a person can choose of it.
+type demo struct {
+	length time.Duration // 0: until ctx ends
+	seed   uint64
+	admin  string // where the dashboard listens; empty: there is none
+}
+
 func newDemo() *cobra.Command {
-	var length time.Duration
-	var seed uint64
+	var d demo
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run a fake store, a receiver and the daemon together, no account needed",
 		Long: `Run a fake Ecwid store, a receiver and the daemon together on this machine. Orders
 are placed, paid, shipped, refunded and deleted, and each change is printed as it
-arrives at the receiver, until Ctrl-C or for the time given with --for.`,
+arrives at the receiver, until Ctrl-C or for the time given with --for. Meanwhile the
+dashboard shows it to a browser.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if length < 0 {
-				return usageError{fmt.Errorf("--for must not be negative, got %s", length)}
+			if d.length < 0 {
+				return usageError{fmt.Errorf("--for must not be negative, got %s", d.length)}
+			}
+			if d.admin != "" && !isOfThisMachine(d.admin) {
+				return usageError{fmt.Errorf("--admin must be an address that only this machine can reach, such as 127.0.0.1:8321, got %q", d.admin)}
 			}
 			if !cmd.Flags().Changed("seed") {
-				seed = rand.Uint64() //nolint:gosec // It decides which fake orders are shown.
+				d.seed = rand.Uint64() //nolint:gosec // It decides which fake orders are shown.
 			}
-			return runDemo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), length, seed)
+			return d.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().DurationVar(&length, "for", 0, "end after this time, such as 30s (default: at Ctrl-C)")
-	cmd.Flags().Uint64Var(&seed, "seed", 0, "repeat the orders of an earlier demo (default: random)")
+	cmd.Flags().DurationVar(&d.length, "for", 0, "end after this time, such as 30s (default: at Ctrl-C)")
+	cmd.Flags().Uint64Var(&d.seed, "seed", 0, "repeat the orders of an earlier demo (default: random)")
+	cmd.Flags().StringVar(&d.admin, "admin", "127.0.0.1:0", `where the dashboard listens; port 0: a free one; "": there is none`)
 	return cmd
 }
 
-// runDemo runs the three parts until ctx ends or the time is up.
-func runDemo(ctx context.Context, stdout, stderr io.Writer, length time.Duration, seed uint64) (err error) {
+// isOfThisMachine tells whether an address is one that other machines cannot reach.
+func isOfThisMachine(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
+}
+
+// run runs the three parts until ctx ends or the time is up.
+func (d demo) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	dir, err := os.MkdirTemp("", "ecwid-events-demo-")
 	if err != nil {
 		return fmt.Errorf("making a directory for the demo: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
-	ecwid := ecwidtest.NewServer(ecwidtest.Options{Seed: seed})
+	ecwid := ecwidtest.NewServer(ecwidtest.Options{Seed: d.seed})
 	shop := ecwid.AddShop(ecwidtest.ShopOptions{ID: demoStoreID, Token: demoToken})
 	shop.Fill(25)
 	ecwidURL, closeEcwid, err := serve(ctx, ecwid)
@@ -83,17 +100,21 @@ func runDemo(ctx context.Context, stdout, stderr io.Writer, length time.Duration
 	}
 	defer closeReceiver()
 
-	daemon, err := startDaemon(dir, ecwidURL, receiverURL, stderr)
+	daemon, err := d.startDaemon(dir, ecwidURL, receiverURL, stderr)
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(stdout, "A fake store with 25 orders, a receiver and the daemon are running (seed %d).\nEach line is an event that arrived at the receiver, its signature verified.\n\n", seed)
+	dashboard, ok := daemon.address()
+	if !ok {
+		return daemon.stop() // which tells why
+	}
+	d.introduce(stdout, dashboard)
 
-	life := newLife(shop, seed)
+	life := newLife(shop, d.seed)
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	if length > 0 {
-		running, stop = context.WithTimeout(running, length)
+	if d.length > 0 {
+		running, stop = context.WithTimeout(running, d.length)
 		defer stop()
 	}
 	if daemon.waitForPoll(running, ecwid) {
@@ -104,6 +125,15 @@ func runDemo(ctx context.Context, stdout, stderr io.Writer, length time.Duration
 		return err
 	}
 	return inbox.summary(life.made())
+}
+
+// introduce says what runs, and where the dashboard is.
+func (d demo) introduce(stdout io.Writer, dashboard string) {
+	_, _ = fmt.Fprintf(stdout, "A fake store with 25 orders, a receiver and the daemon are running (seed %d).\nEach line is an event that arrived at the receiver, its signature verified.\n", d.seed)
+	if dashboard != "" {
+		_, _ = fmt.Fprintf(stdout, "The dashboard is at http://%s/\n", dashboard)
+	}
+	_, _ = fmt.Fprintln(stdout)
 }
 
 // serve listens on a free port of this machine. The function it returns ends the
@@ -124,13 +154,14 @@ func serve(ctx context.Context, h http.Handler) (url string, closeServer func(),
 
 // A demoDaemon is the program as run runs it, with a configuration of its own.
 type demoDaemon struct {
-	app    *app.App
-	cancel context.CancelFunc
-	done   chan struct{}
-	err    error
+	app       *app.App
+	cancel    context.CancelFunc
+	listening chan net.Addr // where the dashboard is; nil: there is none
+	done      chan struct{}
+	err       error
 }
 
-func startDaemon(dir, ecwidURL, receiverURL string, stderr io.Writer) (*demoDaemon, error) {
+func (d demo) startDaemon(dir, ecwidURL, receiverURL string, stderr io.Writer) (*demoDaemon, error) {
 	path := filepath.Join(dir, "config.yaml")
 	text := fmt.Sprintf(`schedule: 1s
 stores:
@@ -143,9 +174,9 @@ callbacks:
     signing_secret: %s
     retry: {first: 200ms, longest: 2s}
 storage: {path: demo.db}
-admin: {listen: ""}
+admin: {listen: %q}
 log: {level: warn, format: console}
-`, demoStoreID, demoToken, ecwidURL, receiverURL, demoSecret)
+`, demoStoreID, demoToken, ecwidURL, receiverURL, demoSecret, d.admin)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("writing the demo's configuration: %w", err)
 	}
@@ -158,17 +189,35 @@ log: {level: warn, format: console}
 	if err != nil {
 		return nil, err
 	}
-	a, err := app.New(c, app.Options{Logger: log, Version: buildVersion()})
+	listening := make(chan net.Addr, 1)
+	a, err := app.New(c, app.Options{Logger: log, Version: buildVersion(), Listening: func(address net.Addr) { listening <- address }})
 	if err != nil {
 		return nil, err
 	}
+	if d.admin == "" {
+		listening = nil
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &demoDaemon{app: a, cancel: cancel, done: make(chan struct{})}
+	daemon := &demoDaemon{app: a, cancel: cancel, listening: listening, done: make(chan struct{})}
 	go func() {
-		defer close(d.done)
-		d.err = a.Run(ctx)
+		defer close(daemon.done)
+		daemon.err = a.Run(ctx)
 	}()
-	return d, nil
+	return daemon, nil
+}
+
+// address waits for the address of the dashboard, which is empty where there is none. It
+// returns false when the daemon has ended instead: its port is taken, say.
+func (d *demoDaemon) address() (string, bool) {
+	if d.listening == nil {
+		return "", true
+	}
+	select {
+	case address := <-d.listening:
+		return address.String(), true
+	case <-d.done:
+		return "", false
+	}
 }
 
 // waitForPoll waits until the daemon has asked for changes: from then on every

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -65,7 +66,7 @@ func parseTime(flag, text string, now time.Time) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
+		if t, err := time.Parse(layout, text); err == nil && !t.IsZero() {
 			return t, nil
 		}
 	}
@@ -100,7 +101,7 @@ func newEventsList() *cobra.Command {
 				if q.json() {
 					return p.JSON(events)
 				}
-				return printEvents(p, events)
+				return printEvents(p, events, p.Width())
 			})
 		},
 	}
@@ -129,12 +130,58 @@ func newestEvents(ctx context.Context, service control.Service, q control.EventQ
 	}
 }
 
-func printEvents(p *print.Printer, events []control.Event) error {
+// printEvents shortens the ids, and leaves out which fields changed, on a terminal that
+// is too narrow for them; its width is 0 when there is none.
+func printEvents(p *print.Printer, events []control.Event, width int) error {
+	if len(events) == 0 {
+		return p.Line(print.Plain, "no events; ecwid-events status tells how polling goes")
+	}
 	rows := make([][]print.Cell, 0, len(events))
 	for i := range events {
 		rows = append(rows, eventRow(&events[i]))
 	}
-	return p.Table([]string{"DETECTED", "STORE", "TYPE", "OBJECT", "CHANGES", "EVENT"}, rows)
+	headings := []string{"DETECTED", "STORE", "TYPE", "OBJECT", "CHANGES", "EVENT"}
+	if width == 0 || print.TableWidth(headings, rows) <= width {
+		return p.Table(headings, rows)
+	}
+	const changes, id = 4, 5
+	for i, short := range uniquePrefixes(events) {
+		rows[i][id].Text = short
+	}
+	if over := print.TableWidth(headings, rows) - width; over > 0 {
+		widest := len(headings[changes])
+		for _, row := range rows {
+			widest = max(widest, utf8.RuneCountInString(row[changes].Text))
+		}
+		for _, row := range rows {
+			row[changes].Text = cutTo(row[changes].Text, max(len(headings[changes]), widest-over))
+		}
+	}
+	return p.Table(headings, rows)
+}
+
+// uniquePrefixes returns the beginnings of the ids, as long as it takes to tell them
+// apart.
+func uniquePrefixes(events []control.Event) []string {
+	const least = len("evt_") + 6
+	for n := least; ; n++ {
+		seen, short := make(map[string]string, len(events)), make([]string, len(events))
+		unique, longer := true, false
+		for i := range events {
+			id := events[i].ID
+			short[i] = id
+			if len(id) > n+1 {
+				short[i], longer = id[:n]+"…", true
+			}
+			if other, ok := seen[short[i]]; ok && other != id {
+				unique = false
+			}
+			seen[short[i]] = id
+		}
+		if unique || !longer {
+			return short
+		}
+	}
 }
 
 func eventRow(e *control.Event) []print.Cell {

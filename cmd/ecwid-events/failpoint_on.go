@@ -105,9 +105,9 @@ func (m *mortal) Commit(ctx context.Context, set *event.ChangeSet) error {
 	return err
 }
 
-// Event is called for each POST.
-func (m *mortal) Event(ctx context.Context, id string) (event.Event, error) {
-	e, err := m.Backend.Event(ctx, id)
+// EventAt is called for each POST.
+func (m *mortal) EventAt(ctx context.Context, position uint64) (event.Event, error) {
+	e, err := m.Backend.EventAt(ctx, position)
 	m.reach(beforePost)
 	return e, err
 }

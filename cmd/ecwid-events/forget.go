@@ -5,12 +5,14 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
+	"github.com/ecwid-events/ecwid-events/admin/client"
 	"github.com/ecwid-events/ecwid-events/app"
 	"github.com/ecwid-events/ecwid-events/cmd/ecwid-events/print"
 	"github.com/ecwid-events/ecwid-events/config"
+	"github.com/ecwid-events/ecwid-events/control"
 	"github.com/ecwid-events/ecwid-events/event"
+	"github.com/ecwid-events/ecwid-events/store"
 	"github.com/ecwid-events/ecwid-events/store/boltstore"
 )
 
@@ -24,20 +26,22 @@ func newDBForget() *cobra.Command {
 		Long: `Erase an order: what is known of it, its events, and their deliveries with all
 attempts, those that wait or were given up too. What callbacks have received already
 is not taken back. It asks first, unless --yes is given; the log says how much was
-erased. The daemon must not run meanwhile.
+erased. While the daemon runs, it does that between two polls of the store, and the
+rest goes on.
 
 Delete the order in Ecwid first: as long as it exists there, the next poll or
 comparison that reads it takes it for a new one and announces it as created. The
 sequence numbers of its events stay vacant, and the feed goes on behind them.
 
 The bytes stay in the free room of the file until that is used again. --compact (or
-db compact) removes them from the file. Backups keep what they hold.`,
+db compact) removes them from the file, for which the daemon must not run. Backups keep
+what they hold.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if storeID <= 0 || order == "" {
 				return usageError{errors.New("name the order: --store ID --order ID")}
 			}
-			c, _, err := loadConfig(path)
+			c, _, err := loadExtent(config.StorageOnly, path)
 			if err != nil {
 				return err
 			}
@@ -47,10 +51,10 @@ db compact) removes them from the file. Backups keep what they hold.`,
 					return err
 				}
 			}
-			if err := forget(cmd, c, storeID, order); err != nil || !compact {
-				return err
+			if compact {
+				return forgetAndCompact(cmd, c, storeID, order)
 			}
-			return compactStorage(cmd, c)
+			return forget(cmd, c, storeID, order)
 		},
 	}
 	addConfigFlag(cmd, &path)
@@ -62,21 +66,57 @@ db compact) removes them from the file. Backups keep what they hold.`,
 }
 
 func forget(cmd *cobra.Command, c *config.Config, storeID int64, order string) error {
-	log, err := app.NewLogger(c.Log, cmd.ErrOrStderr())
+	var erased control.Forgotten
+	err := withStorageOrDaemon(c, boltstore.Options{}, func(db *boltstore.DB) (err error) {
+		erased, err = forgetStored(cmd, c, db, storeID, order)
+		return err
+	}, func(daemon *client.Client) (err error) {
+		erased, err = daemon.Forget(cmd.Context(), storeID, order)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	return withStorage(c, boltstore.Options{}, func(db *boltstore.DB) error {
-		erased, err := db.Forget(cmd.Context(), storeID, event.Orders, order)
+	return printForgotten(cmd, storeID, order, erased)
+}
+
+// forgetAndCompact needs the storage for itself, and erases nothing without.
+func forgetAndCompact(cmd *cobra.Command, c *config.Config, storeID int64, order string) error {
+	err := withStorage(c, boltstore.Options{}, func(db *boltstore.DB) error {
+		erased, err := forgetStored(cmd, c, db, storeID, order)
 		if err != nil {
 			return err
 		}
-		if erased == (event.Forgotten{}) {
-			return fmt.Errorf("nothing is held of order %s of store %d: see ecwid-events events list --store %d for the ids", order, storeID, storeID)
-		}
-		log.Info("order.forgotten", zap.Int64("store", storeID), zap.String("object", order),
-			zap.Int("snapshots", erased.Snapshots), zap.Int("events", erased.Events), zap.Int("deliveries", erased.Deliveries))
-		return print.To(cmd.OutOrStdout()).Line(print.Plain, "order %s of store %d is erased: %s, %s, %s",
-			order, storeID, count(erased.Snapshots, "snapshot"), count(erased.Events, "event"), deliveries(erased.Deliveries))
+		return printForgotten(cmd, storeID, order, erased)
 	})
+	if errors.Is(err, store.ErrLocked) {
+		return fmt.Errorf("%w\nNothing was erased: --compact needs the daemon stopped. Stop it for the moment (systemctl stop ecwid-events); "+
+			"or leave --compact out, and run db compact when it is stopped some time", err)
+	}
+	if err != nil {
+		return err
+	}
+	return compactStorage(cmd, c)
+}
+
+// forgetStored erases an order from a storage that no daemon has.
+func forgetStored(cmd *cobra.Command, c *config.Config, db *boltstore.DB, storeID int64, order string) (control.Forgotten, error) {
+	log, err := app.NewLogger(c.Log, cmd.ErrOrStderr())
+	if err != nil {
+		return control.Forgotten{}, err
+	}
+	erased, err := db.Forget(cmd.Context(), storeID, event.Orders, order)
+	switch {
+	case err != nil:
+		return control.Forgotten{}, err
+	case erased == event.Forgotten{}:
+		return control.Forgotten{}, app.NothingHeld(storeID, order)
+	}
+	app.LogForgotten(log, storeID, order, erased)
+	return control.Forgotten(erased), nil
+}
+
+func printForgotten(cmd *cobra.Command, storeID int64, order string, erased control.Forgotten) error {
+	return print.To(cmd.OutOrStdout()).Line(print.Plain, "order %s of store %d is erased: %s, %s, %s",
+		order, storeID, count(erased.Snapshots, "snapshot"), count(erased.Events, "event"), deliveries(erased.Deliveries))
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ecwid-events/ecwid-events/config"
 )
 
 // healthTimeout is how long a healthy daemon may take to answer.
@@ -24,9 +26,10 @@ func newHealthcheck() *cobra.Command {
 a container: exits with 0 when it can, and with 1 and the reason when it cannot.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, _, err := loadConfig(path)
+			// That is all it needs: a daemon goes on when what it would read now is faulty.
+			c, _, err := loadExtent(config.StorageOnly, path)
 			if err != nil {
-				return err
+				return errors.New(err.Error()) // no usageError: Docker keeps status 2 for itself
 			}
 			base, err := adminURL(c)
 			if err != nil {

@@ -59,10 +59,10 @@ func newRoot() *cobra.Command {
 		SuggestionsMinimumDistance: 2,
 		SilenceUsage:               true,
 		Args:                       noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return cmd.Help()
-		},
+		Version:                    buildVersion(),
+		RunE:                       showHelp,
 	}
+	root.SetVersionTemplate(versionLine())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nTry: %s --help", err, cmd.CommandPath())}
 	})
@@ -71,7 +71,42 @@ func newRoot() *cobra.Command {
 		newStatus(), newStores(), newCallbacks(), newEvents(), newDeliveries(), newReplay(),
 		newDB(), newImport(), newHealthcheck(), newVersion(),
 	)
+	root.SetHelpCommand(newHelp())
+	root.InitDefaultCompletionCmd()
+	beStrict(root)
 	return root
+}
+
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+// newHelp is cobra's help, for which an unknown command is a wrong command line.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about any command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			asked, rest, err := cmd.Root().Find(args)
+			if err == nil {
+				err = noArguments(asked, rest)
+			}
+			if err != nil {
+				return err
+			}
+			return asked.Help()
+		},
+	}
+}
+
+// beStrict has cobra's own commands refuse arguments that they do not know.
+func beStrict(root *cobra.Command) {
+	completion, _, err := root.Find([]string{"completion"})
+	if err != nil || completion == root {
+		return
+	}
+	completion.Args, completion.RunE = noArguments, showHelp
+	for _, shell := range completion.Commands() {
+		shell.Args = noArguments
+	}
 }
 
 // noArguments refuses arguments, and names the commands to a person who mistyped

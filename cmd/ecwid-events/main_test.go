@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -63,4 +64,21 @@ func commandIn(t *testing.T, dir string, env []string, args ...string) result {
 		t.Fatalf("running %v: %v", args, err)
 	}
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// What is removed for good is removed after a yes, and after nothing else.
+func TestOnlyAYesConfirms(t *testing.T) {
+	t.Parallel()
+	for answer, isYes := range map[string]bool{
+		"y\n": true, "Yes\n": true, "y": true,
+		"n\n": false, "N\n": false, "no\n": false, "\n": false, "": false, "yesterday\n": false, "ny\n": false, "n\ny\n": false,
+	} {
+		var asked strings.Builder
+		if err := confirmOn(strings.NewReader(answer), &asked, "Remove it?"); (err == nil) != isYes {
+			t.Errorf("%q: %v", answer, err)
+		}
+		if asked.String() != "Remove it? [y/N] " {
+			t.Errorf("it asks %q", asked.String())
+		}
+	}
 }

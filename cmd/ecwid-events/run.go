@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
@@ -22,11 +25,15 @@ nothing is lost either way. SIGHUP reads the configuration again: it takes effec
 full, or not at all when something is wrong with it.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// Before all that takes time: where nobody waits for SIGHUP, it kills.
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP)
+			defer signal.Stop(hangups)
 			a, log, err := build(cmd, path)
 			if err != nil {
 				return err
 			}
-			err = runSupervised(cmd.Context(), a, log)
+			err = runSupervised(cmd.Context(), a, log, hangups)
 			log.Info("stopped")
 			return closeAfter(a, err)
 		},

@@ -7,6 +7,10 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -25,10 +29,17 @@ const (
 	outputJSON  = "json"
 )
 
+// besideDaemon is how long to wait for the storage, and for a connection, where a daemon
+// is likely to have the one and to take the other.
+const besideDaemon = 100 * time.Millisecond
+
 // An inquiry is a command that asks the daemon, or the storage when no daemon runs.
 type inquiry struct {
 	config string
 	output string // of commands that print
+	// sends tells that the command sends something, for which it needs the secrets of
+	// the configuration when no daemon runs.
+	sends bool
 }
 
 // addFlags adds the flags that all inquiries have.
@@ -45,7 +56,7 @@ func (q *inquiry) ask(cmd *cobra.Command, f func(context.Context, control.Servic
 	if q.output != "" && q.output != outputTable && q.output != outputJSON {
 		return usageError{fmt.Errorf("--output must be table or json, not %q", q.output)}
 	}
-	service, disconnect, err := connect(q.config)
+	service, disconnect, err := connect(q.config, q.sends)
 	if err != nil {
 		return err
 	}
@@ -53,39 +64,101 @@ func (q *inquiry) ask(cmd *cobra.Command, f func(context.Context, control.Servic
 	if errors.Is(err, control.ErrInvalid) {
 		err = usageError{err}
 	}
-	return errors.Join(err, disconnect())
+	return errors.Join(explainSilence(err), disconnect())
 }
 
 func (q *inquiry) json() bool { return q.output == outputJSON }
 
 // connect returns the service of the daemon that holds the storage, or of the
-// storage itself when no daemon does.
-func connect(path string) (service control.Service, disconnect func() error, err error) {
-	c, _, err := loadConfig(path)
+// storage itself when no daemon does. With sends it then needs the whole configuration.
+func connect(path string, sends bool) (service control.Service, disconnect func() error, err error) {
+	c, _, err := loadExtent(config.WithoutSecrets, path)
 	if err != nil {
 		return nil, nil, err
 	}
 	if _, err := os.Stat(c.Storage.Path); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("there is no storage at %s yet: start ecwid-events run first, or name its configuration with --config", c.Storage.Path)
+		return nil, nil, noStorage(c)
 	}
-	a, err := app.New(c, app.Options{Logger: zap.NewNop(), Version: buildVersion()})
+	o := app.Options{Logger: zap.NewNop(), Version: buildVersion(), OpenWithin: besideDaemon}
+	a, err := app.New(c, o)
+	if errors.Is(err, store.ErrLocked) && !isListening(c) {
+		// Another command has it for a moment, or a daemon that starts or stops.
+		o.OpenWithin = 0
+		a, err = app.New(c, o)
+	}
 	if errors.Is(err, store.ErrLocked) {
 		daemon, err := daemonOf(c)
 		return daemon, func() error { return nil }, err
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, explainDenied(err)
+	}
+	if sends && len(c.Unread) > 0 {
+		return nil, nil, errors.Join(usageError{fmt.Errorf("no daemon runs that could send it, and the configuration is not whole:\n%w", c.Unread)}, a.Close())
 	}
 	return a.Service(), a.Close, nil
 }
 
+// noStorage says where the storage should be, and why it may be elsewhere.
+func noStorage(c *config.Config) error {
+	err := fmt.Errorf("there is no storage at %s yet: start ecwid-events run first, or name its configuration with --config", c.Storage.Path)
+	if isListening(c) {
+		return fmt.Errorf("%w\nSomething listens on %s: if it is the daemon of this configuration, its storage is elsewhere, "+
+			"as under systemd, in STATE_DIRECTORY: set storage.path to where it is", err, c.Admin.Listen)
+	}
+	return err
+}
+
+// isListening tells whether something listens where the daemon of a configuration would.
+func isListening(c *config.Config) bool {
+	base, err := adminURL(c)
+	if err != nil {
+		return false
+	}
+	dialer := net.Dialer{Timeout: besideDaemon}
+	conn, err := dialer.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		return false
+	}
+	_ = conn.Close() // nothing was sent
+	return true
+}
+
+// explainDenied says what to do about a storage that only others may open.
+func explainDenied(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w\nRun this as root, or as the user whom the storage belongs to: sudo %s", err, filepath.Base(os.Args[0]))
+	}
+	return err
+}
+
+// explainSilence says what to do when a daemon seems to be there, and does not answer.
+func explainSilence(err error) error {
+	if errors.Is(err, client.ErrUnreachable) {
+		return fmt.Errorf("%w\nAnother process has the storage open. If that is a daemon that is starting or stopping, or another command, "+
+			"wait for a moment; else see whether it listens on this admin.listen", err)
+	}
+	return err
+}
+
 // daemonOf returns the service of a running daemon, by its configuration.
-func daemonOf(c *config.Config) (control.Service, error) {
+func daemonOf(c *config.Config) (*client.Client, error) {
+	unread := slices.DeleteFunc(slices.Clone(c.Unread), func(f config.Fault) bool { return !isOfAdmin(f.Key) })
+	if len(unread) > 0 {
+		return nil, fmt.Errorf("a daemon holds the storage, and cannot be asked without all of admin:\n%w\n"+
+			"Run this as root, or as a user who can read that: sudo %s", unread, filepath.Base(os.Args[0]))
+	}
 	base, err := adminURL(c)
 	if err != nil {
 		return nil, fmt.Errorf("a daemon holds the storage, and cannot be asked: %w", err)
 	}
 	return client.New(base, c.Admin.Token.Reveal(), nil)
+}
+
+// isOfAdmin tells whether a key, or the environment variable that stands for it, belongs
+// to the section admin.
+func isOfAdmin(key string) bool {
+	return strings.HasPrefix(key, "admin.") || strings.HasPrefix(key, "ADMIN_")
 }
 
 // adminURL is where a daemon with this configuration serves its admin API.

@@ -21,13 +21,13 @@ func newStores() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newStoresList(),
-		newStoreOrder("poll", "Poll a store now", "Does not wait for the poll. Needs a running daemon.",
+		newStoreCommand("poll", "Poll a store now", "Does not wait for the poll. Needs a running daemon.",
 			"will be polled", control.Service.PollStore),
-		newStoreOrder("reconcile", "Compare a whole store with what is known of it", "Does not wait for it. Needs a running daemon.",
+		newStoreCommand("reconcile", "Compare a whole store with what is known of it", "Does not wait for it. Needs a running daemon.",
 			"will be compared in full", control.Service.ReconcileStore),
-		newStoreOrder("pause", "Stop polling a store until it is resumed", "What has been detected is still delivered. A running poll finishes.",
+		newStoreCommand("pause", "Stop polling a store until it is resumed", "What has been detected is still delivered. A running poll finishes.",
 			"is paused", control.Service.PauseStore),
-		newStoreOrder("resume", "Poll a store again", "Polls it at once. It also tries a store again that Ecwid refuses.",
+		newStoreCommand("resume", "Poll a store again", "Polls it at once. It also tries a store again that Ecwid refuses.",
 			"is resumed", control.Service.ResumeStore),
 	)
 	return cmd
@@ -58,6 +58,9 @@ func newStoresList() *cobra.Command {
 }
 
 func printStores(p *print.Printer, stores []control.Store, now time.Time) error {
+	if len(stores) == 0 {
+		return p.Line(print.Plain, "no stores are configured")
+	}
 	rows := make([][]print.Cell, 0, len(stores))
 	for i := range stores {
 		s := &stores[i]
@@ -106,8 +109,8 @@ func storeTrouble(s *control.Store) string {
 	return ""
 }
 
-// newStoreOrder makes a command that has one thing done to stores.
-func newStoreOrder(verb, short, long, done string, do func(control.Service, context.Context, int64) error) *cobra.Command {
+// newStoreCommand makes a command that has one thing done to stores.
+func newStoreCommand(verb, short, long, done string, do func(control.Service, context.Context, int64) error) *cobra.Command {
 	var q inquiry
 	cmd := &cobra.Command{
 		Use:               verb + " STORE...",

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -18,8 +16,8 @@ import (
 // nothing; what goes wrong then shows in systemd, which does not hear of the state.
 func tellSystemd(state string) { _, _ = daemon.SdNotify(false, state) }
 
-// runSupervised runs the App, reloads it on SIGHUP, and keeps systemd informed.
-func runSupervised(ctx context.Context, a *app.App, log *zap.Logger) error {
+// runSupervised runs the App, reloads it at each hangup, and keeps systemd informed.
+func runSupervised(ctx context.Context, a *app.App, log *zap.Logger, hangups <-chan os.Signal) error {
 	told := make(chan struct{})
 	stopping := context.AfterFunc(ctx, func() {
 		defer close(told)
@@ -33,9 +31,6 @@ func runSupervised(ctx context.Context, a *app.App, log *zap.Logger) error {
 	}()
 	running, stop := context.WithCancel(ctx)
 	var others sync.WaitGroup
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
 	others.Go(func() { reloadOn(running, hangups, a) })
 	if interval, err := daemon.SdWatchdogEnabled(false); err == nil && interval > 0 {
 		others.Go(func() { feedWatchdog(running, interval, a.Ping, log) })

@@ -175,3 +175,43 @@ func TestWatchdogStarvesWhenASchedulerHangs(t *testing.T) {
 	stop()
 	<-ended
 }
+
+// A SIGHUP that comes while the configuration is still read does not end the program: the
+// configuration is read once more.
+func TestHangupDuringTheStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, t.TempDir(), &notifytest.Receiver{}, worldConfig)
+	config, err := os.ReadFile(w.daemon.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What reads a pipe waits until it is written to.
+	w.daemon.config = filepath.Join(w.daemon.dir, "pipe.yaml")
+	if err := syscall.Mkfifo(w.daemon.config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	write := func(signal os.Signal) {
+		t.Helper()
+		pipe, err := os.OpenFile(w.daemon.config, os.O_WRONLY, 0) // waits for a reader
+		if err != nil {
+			t.Fatal(err)
+		}
+		if signal != nil {
+			if err := w.daemon.cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := pipe.Write(config); err != nil {
+			t.Fatal(err)
+		}
+		if err := pipe.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.daemon.start()
+	write(syscall.SIGHUP)
+	w.logs(`"started"`)
+	write(nil)
+	w.logs("config.reloaded")
+	w.daemon.stop()
+}

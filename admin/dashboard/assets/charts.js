@@ -21,7 +21,8 @@
       const value = row.cells[i + 1].dataset.value;
       return value === undefined ? null : Number(value);
     });
-    return { times: rows.map((row) => Number(row.dataset.at)), column };
+    const unknown = rows.filter((row) => "unknown" in row.dataset).length; // they come first
+    return { times: rows.map((row) => Number(row.dataset.at)), unknown, column };
   }
 
   // stacked puts the bars of each series on top of those before.
@@ -33,10 +34,10 @@
   function draw(holder) {
     const table = document.querySelector(`[data-figures="${CSS.escape(holder.id)}"]`);
     if (!table || table.tBodies[0].rows.length < 2) return;
-    const { times, column } = read(table);
+    const { times, unknown, column } = read(table);
     // All the frames come first: they share the width.
     const frames = kinds[holder.dataset.chart].map((chart) => [chart, frame(holder, chart)]);
-    for (const [chart, { figure, at }] of frames) plot(figure, at, chart, times, chart.series.map(([, i]) => column(i)));
+    for (const [chart, { figure, at }] of frames) plot(figure, at, chart, times, unknown, chart.series.map(([, i]) => column(i)));
   }
 
   // frame makes room for a chart under a title that names its colours.
@@ -59,7 +60,27 @@
     return { figure, at };
   }
 
-  function plot(figure, at, chart, times, columns) {
+  // shade marks the time in which nobody counted, lest it look as if nothing had happened.
+  function shade(u, times, unknown, color) {
+    if (unknown === 0) return;
+    const { left, top, height } = u.bbox;
+    const width = u.valToPos(times[unknown - 1] + step(times) / 2, "x", true) - left;
+    const { ctx } = u;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(left, top, width, height);
+    ctx.clip();
+    ctx.strokeStyle = color;
+    ctx.lineWidth = devicePixelRatio;
+    for (let x = left - height; x < left + width; x += 8 * devicePixelRatio) {
+      ctx.moveTo(x, top + height);
+      ctx.lineTo(x + height, top);
+    }
+    ctx.stroke();
+    ctx.restore();
+  }
+
+  function plot(figure, at, chart, times, unknown, columns) {
     const style = getComputedStyle(figure);
     const color = (name) => style.getPropertyValue(name).trim();
     const colors = chart.series.map(([, , i]) => color(i === 4 ? "--bad-line" : "--series-" + i));
@@ -71,7 +92,7 @@
     const drawn = new uPlot({
       width: figure.clientWidth - 24,
       height: chart.small ? 120 : 180,
-      padding: [8, 8, 0, 0],
+      padding: [8, 20, 0, 0], // the last label is wider than half a step
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: !chart.bars } },
@@ -84,9 +105,10 @@
         ? { fill: colors[i], stroke: colors[i], width: 0, paths: uPlot.paths.bars({ size: [0.8, 40] }), points: { show: false } }
         : { stroke: colors[i], width: 1.75, spanGaps: false, points: { size: 4 } }))],
       hooks: {
+        drawClear: [(u) => shade(u, times, unknown, color("--line"))],
         setCursor: [(u) => {
           const i = u.cursor.idx;
-          at.textContent = i == null ? "" : clock(times[i]) + ": " + chart.series.map(([name], s) => (columns[s][i] === null ? "–" : number(columns[s][i]) + (chart.unit ?? "")) + " " + name).join(", ");
+          at.textContent = i == null ? "" : clock(times[i]) + ": " + (i < unknown ? "not counted" : chart.series.map(([name], s) => (columns[s][i] === null ? "–" : number(columns[s][i]) + (chart.unit ?? "")) + " " + name).join(", "));
         }],
       },
     }, [times, ...order.map((i) => shown[i])], figure);

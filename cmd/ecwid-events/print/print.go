@@ -37,11 +37,26 @@ const (
 type Printer struct {
 	out    io.Writer
 	colors bool
+	width  int
 }
 
 // To returns a Printer for w, with colours when w is a terminal that wants them.
 func To(w io.Writer) *Printer {
-	return &Printer{out: w, colors: IsTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	return &Printer{out: w, colors: IsTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", width: widthOf(w)}
+}
+
+// Width is how many characters a line of the terminal has; 0 where the output is none.
+func (p *Printer) Width() int { return p.width }
+
+func widthOf(w any) int {
+	if !IsTerminal(w) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(w.(*os.File).Fd())) //nolint:errcheck // a terminal is a file
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 // IsTerminal tells whether w is a terminal.
@@ -114,6 +129,24 @@ func (p *Printer) Table(headings []string, rows [][]Cell) error {
 		_, _ = w.WriteString(strings.TrimRight(line.String(), " ") + "\n") // Flush returns its error
 	}
 	return w.Flush()
+}
+
+// TableWidth is how wide Table writes its widest row.
+func TableWidth(headings []string, rows [][]Cell) int {
+	widths := make([]int, len(headings))
+	for i, h := range headings {
+		widths[i] = utf8.RuneCountInString(h)
+	}
+	for _, row := range rows {
+		for i := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i].Text))
+		}
+	}
+	sum := 2 * (len(headings) - 1)
+	for _, w := range widths {
+		sum += w
+	}
+	return sum
 }
 
 // clean keeps text from steering the terminal.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -19,10 +20,10 @@ import (
 )
 
 const (
-	// liveAtOnce is how many stores and callbacks are tried at the same time, and
-	// liveTimeout how long each may take.
-	liveAtOnce  = 8
-	liveTimeout = time.Minute
+	// checkAtOnce is how many stores and callbacks are tried at the same time, and
+	// checkTimeout how long each may take.
+	checkAtOnce  = 8
+	checkTimeout = time.Minute
 )
 
 // A Finding is what a live check has found out about one store or callback.
@@ -65,10 +66,10 @@ func tryAll(ctx context.Context, checks []func(context.Context) Finding, tell fu
 	defer begun.Wait()
 	begun.Go(func() {
 		var group errgroup.Group
-		group.SetLimit(liveAtOnce)
+		group.SetLimit(checkAtOnce)
 		for i, check := range checks {
 			group.Go(func() error {
-				limited, cancel := context.WithTimeout(ctx, liveTimeout)
+				limited, cancel := context.WithTimeout(ctx, checkTimeout)
 				defer cancel()
 				found[i] <- check(limited)
 				return nil
@@ -93,7 +94,7 @@ func tryStore(ctx context.Context, s poller.Store) Finding {
 	}
 	switch {
 	case errors.Is(err, event.ErrRefused):
-		f.Text = fmt.Sprintf("Ecwid refuses it: %s", err)
+		f.Text = fmt.Sprintf("Ecwid refuses it: %s: %s", err, remedy(err))
 	case err != nil:
 		f.Text = err.Error()
 	default:
@@ -103,6 +104,22 @@ func tryStore(ctx context.Context, s poller.Store) Finding {
 		}
 	}
 	return f
+}
+
+// remedy says what to look at when Ecwid refuses a store.
+func remedy(err error) string {
+	var status int
+	if failed, ok := errors.AsType[*ecwid.Error](err); ok {
+		status = failed.Status
+	}
+	switch status {
+	case http.StatusPaymentRequired:
+		return "check that the store's plan includes the API"
+	case http.StatusNotFound:
+		return "check its id"
+	default:
+		return "check its order_secret: it must be of this store, and allow to read orders"
+	}
 }
 
 func tryCallback(ctx context.Context, c notify.Callback, userAgent string) Finding {
@@ -116,10 +133,8 @@ func tryCallback(ctx context.Context, c notify.Callback, userAgent string) Findi
 		if c.Paused {
 			f.Text += "; paused in the configuration"
 		}
-	case attempt.Status != 0:
-		f.Text = fmt.Sprintf("did not accept a test event: %d %s", attempt.Status, attempt.Detail)
 	default:
-		f.Text = fmt.Sprintf("did not accept a test event: %s: %s", attempt.Error, attempt.Detail)
+		f.Text = "did not accept a test event: " + failureText(attempt.Status, attempt.Error, attempt.Detail)
 	}
 	return f
 }
