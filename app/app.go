@@ -243,11 +243,20 @@ func (a *App) work(ctx context.Context) error {
 			stop()
 			return err
 		case r := <-a.reload:
+			// Before the parts end: what is erased may take a while.
+			select {
+			case a.erasing <- struct{}{}:
+			case <-ctx.Done():
+				stop()
+				r.done <- control.ErrStopping
+				return <-ended
+			}
 			began := time.Now()
 			a.change.Store(&change{since: began})
 			stop()
 			ended := <-ended
 			if ctx.Err() != nil {
+				<-a.erasing
 				r.done <- control.ErrStopping
 				return ended
 			}
@@ -257,6 +266,7 @@ func (a *App) work(ctx context.Context) error {
 			}
 			r.old = a.current.Load().config
 			err := a.replace(ctx, r.next)
+			<-a.erasing
 			a.change.Store(&change{since: began, replaced: true})
 			r.done <- err
 			if err != nil {
@@ -266,12 +276,10 @@ func (a *App) work(ctx context.Context) error {
 	}
 }
 
-// replace puts new parts in the place of those that have ended.
+// replace puts new parts in the place of those that have ended. The caller holds erasing.
 func (a *App) replace(ctx context.Context, next *parts) error {
 	a.steering.Lock()
 	defer a.steering.Unlock()
-	a.erasing <- struct{}{}
-	defer func() { <-a.erasing }()
 	if err := a.holdPaused(ctx, next); err != nil {
 		return err
 	}

@@ -50,15 +50,18 @@ func Receive(ctx context.Context, own, path string, replace bool, fetch func(con
 func CheckReceived(
 	ctx context.Context, path string, fetch func(context.Context, io.Writer) error, fault func(string), progress func(Summary),
 ) (Summary, error) {
-	err := removeIfThere(path)
-	if err == nil {
-		err = fetched(fetch)(ctx, path)
-	}
 	var sum Summary
-	if err == nil {
-		sum, err = checkCopy(ctx, path, fault, progress)
-	}
-	if err = errors.Join(err, removeIfThere(path)); err != nil {
+	err := exclusively(path, func() error {
+		err := removeIfThere(path)
+		if err == nil {
+			err = fetched(fetch)(ctx, path)
+		}
+		if err == nil {
+			sum, err = checkCopy(ctx, path, fault, progress)
+		}
+		return errors.Join(err, removeIfThere(path))
+	})
+	if err != nil {
 		return Summary{}, fmt.Errorf("checking a copy of the storage at %s: %w", path, err)
 	}
 	return sum, nil
@@ -132,15 +135,18 @@ func writeTo(
 	case !replace:
 		return Summary{}, fs.ErrExist
 	}
-	partial := path + partialSuffix
-	sum, err := makeCopy(ctx, partial, write)
-	if err != nil {
-		return Summary{}, err
-	}
-	if err := moveTo(path, partial); err != nil {
-		return Summary{}, errors.Join(err, removeIfThere(partial))
-	}
-	return sum, nil
+	var sum Summary
+	err = exclusively(path, func() error {
+		partial := path + partialSuffix
+		if sum, err = makeCopy(ctx, partial, write); err != nil {
+			return err
+		}
+		if err := moveTo(path, partial); err != nil {
+			return errors.Join(err, removeIfThere(partial))
+		}
+		return nil
+	})
+	return sum, err
 }
 
 func isSame(path string, found os.FileInfo) bool {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -35,6 +36,23 @@ func lock(file *os.File, readOnly bool, timeout time.Duration) error {
 			return fmt.Errorf("%w: stop it first, or use another storage.path", store.ErrLocked)
 		}
 	}
+}
+
+// errBusy is returned by exclusively while another call is under way.
+var errBusy = errors.New("another copy is being made in that directory: wait until it is done")
+
+// exclusively calls f while nobody else makes a copy in the directory of a path, this
+// process or another one. Where the file system cannot lock a directory, it just calls f.
+func exclusively(path string, f func() error) (err error) {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+		return errBusy
+	}
+	return f()
 }
 
 // release lets the lock go and closes the file. Closing alone would not do: as

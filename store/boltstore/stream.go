@@ -34,12 +34,22 @@ func (d *DB) Stream(ctx context.Context, to func(size int64) io.Writer) error {
 		return ErrCopying
 	}
 	defer d.copying.Store(nil)
+	// A write that began before does not know that it may have to end the copy.
+	select {
+	case d.writer <- struct{}{}:
+		<-d.writer
+	case <-ctx.Done():
+		return fmt.Errorf("copying the storage: %w", context.Cause(ctx))
+	}
+	var failed error
 	err := d.view(ctx, func(tx *bolt.Tx) error {
-		_, err := tx.WriteTo(interruptible{ctx, to(tx.Size())})
+		w := interruptible{ctx: ctx, to: to(tx.Size())}
+		_, err := tx.WriteTo(&w)
+		failed = w.failed
 		return err
 	})
-	if ctx.Err() != nil {
-		err = context.Cause(ctx) // bbolt does not wrap the error of every write
+	if failed != nil {
+		err = failed // bbolt does not wrap the error of every write
 	}
 	if err != nil {
 		return fmt.Errorf("copying the storage: %w", err)
@@ -58,15 +68,18 @@ func (d *DB) endCopyThatHolds() (done func()) {
 	return func() { timer.Stop() }
 }
 
-// An interruptible writer stops with its context.
+// An interruptible writer stops with its context, and remembers why it failed.
 type interruptible struct {
-	ctx context.Context
-	to  io.Writer
+	ctx    context.Context
+	to     io.Writer
+	failed error
 }
 
-func (w interruptible) Write(p []byte) (int, error) {
+func (w *interruptible) Write(p []byte) (n int, err error) {
 	if w.ctx.Err() != nil {
-		return 0, context.Cause(w.ctx)
+		w.failed = context.Cause(w.ctx)
+		return 0, w.failed
 	}
-	return w.to.Write(p)
+	n, w.failed = w.to.Write(p)
+	return n, w.failed
 }

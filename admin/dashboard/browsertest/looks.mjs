@@ -94,6 +94,10 @@ async function mustFit(page, name, width) {
     const beside = document.scrollingElement.scrollWidth - innerWidth;
     if (beside > 0) found.push(`${beside} px too wide`);
     const text = (element) => element.textContent.trim().slice(0, 60);
+    if (beside > 0) {
+      const wide = [...document.querySelectorAll("body *")].filter((element) => !element.closest(".scroll") && element.getBoundingClientRect().right > innerWidth + 1);
+      for (const element of wide.filter((e) => !wide.some((other) => other !== e && e.contains(other)))) found.push(`too wide: ${element.tagName} ${element.className} ${text(element)}`);
+    }
     for (const element of document.querySelectorAll("td.number, .state, .type, time[title], td time, .tiles dd")) {
       const range = document.createRange();
       range.selectNodeContents(element.querySelector("a, time") ?? element);
