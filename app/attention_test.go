@@ -214,7 +214,10 @@ func TestACallbackThatFailsIsSeen(t *testing.T) {
 	d := s.start(t)
 	d.learned(t)
 	s.shop.Place()
-	eventually(t, "the failure is recorded", func() bool { return d.callback(t, "default").NextAttempt != nil })
+	eventually(t, "the failure is recorded", func() bool {
+		page, err := d.Deliveries(t.Context(), control.DeliveryQuery{Callback: "default", State: event.Pending})
+		return err == nil && len(page.Deliveries) == 1 && page.Deliveries[0].Attempts == 1
+	})
 	c := d.callback(t, "default")
 	if !c.IsFailing() || c.Open || time.Until(*c.NextAttempt) < 20*time.Minute {
 		t.Errorf("%+v", c)
