@@ -62,6 +62,25 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// startHeld starts the site with a receiver that answers nothing until letGo is called, and
+// returns when a POST is under way.
+func (s *site) startHeld(t *testing.T) (d *daemon, letGo func()) {
+	t.Helper()
+	release := make(chan struct{})
+	letGo = sync.OnceFunc(func() { close(release) })
+	s.receiver.Script = func(notifytest.Arrival) notifytest.Step {
+		<-release
+		return notifytest.Step{}
+	}
+	d = s.start(t)
+	t.Cleanup(letGo) // before the stop, which waits for the POST
+	d.learned(t)
+	s.shop.Place()
+	d.must(t, d.PollStore(t.Context(), 1003))
+	eventually(t, "a POST is under way", func() bool { return d.app.current.Load().dispatcher.States()[0].UnderWay == 1 })
+	return d, letGo
+}
+
 // A reload that has begun comes to its end and tells what came of it, also when nobody
 // waits for it any more.
 func TestAReloadIsJudgedByWhatHappened(t *testing.T) {
@@ -70,18 +89,8 @@ func TestAReloadIsJudgedByWhatHappened(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			release := make(chan struct{})
-			letGo := sync.OnceFunc(func() { close(release) })
-			t.Cleanup(letGo)
-			s.receiver.Script = func(notifytest.Arrival) notifytest.Step {
-				<-release
-				return notifytest.Step{}
-			}
-			d := s.start(t)
-			d.learned(t)
-			s.shop.Place()
+			d, letGo := s.startHeld(t)
 			old := d.app.current.Load()
-			eventually(t, "a POST is under way", func() bool { return old.dispatcher.States()[0].UnderWay == 1 })
 			next := *s.config
 			next.MaxConcurrentPolls++
 			d.app.options.Load = func() (*config.Config, error) { return &next, nil }
@@ -195,16 +204,8 @@ func TestStoresAreSteeredDuringAReload(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			release := make(chan struct{})
-			s.receiver.Script = func(notifytest.Arrival) notifytest.Step {
-				<-release
-				return notifytest.Step{}
-			}
-			d := s.start(t)
-			d.learned(t)
-			s.shop.Place()
+			d, letGo := s.startHeld(t)
 			old := d.app.current.Load()
-			eventually(t, "a POST is under way", func() bool { return old.dispatcher.States()[0].UnderWay == 1 })
 			if resume {
 				d.must(t, d.PauseStore(t.Context(), 1003))
 			}
@@ -224,7 +225,7 @@ func TestStoresAreSteeredDuringAReload(t *testing.T) {
 			if d.app.current.Load() != old {
 				t.Fatal("the new parts are in place while a POST of the old ones is under way")
 			}
-			close(release)
+			letGo()
 			d.must(t, <-reloaded)
 			if d.app.current.Load() == old {
 				t.Error("the reload has ended, and the old parts are in place")
@@ -246,19 +247,8 @@ func TestWishesOutliveAReload(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.config.Stores[0].Schedule, s.config.Stores[0].Reconcile = "1h", config.ReconcileOff
-	release := make(chan struct{})
-	letGo := sync.OnceFunc(func() { close(release) })
-	t.Cleanup(letGo)
-	s.receiver.Script = func(notifytest.Arrival) notifytest.Step {
-		<-release
-		return notifytest.Step{}
-	}
-	d := s.start(t)
-	d.learned(t)
-	s.shop.Place()
-	d.must(t, d.PollStore(t.Context(), 1003))
+	d, letGo := s.startHeld(t)
 	old := d.app.current.Load()
-	eventually(t, "a POST is under way", func() bool { return old.dispatcher.States()[0].UnderWay == 1 })
 	before, err := d.Store(t.Context(), 1003)
 	d.must(t, err)
 	next, reloaded := *s.config, make(chan error, 1)
