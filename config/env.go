@@ -27,16 +27,12 @@ var variables = []struct{ name, path string }{
 	{"LOG_LEVEL", "log.level"},
 }
 
-// FromEnv makes the smallest configuration from environment variables, for where
+// FromEnvExtent makes the smallest configuration from environment variables, for where
 // there is no file: ECWID_STORE_ID, ECWID_ORDER_SECRET and CALLBACK_URL are
 // required. Secrets may be given by files, as ECWID_ORDER_SECRET_FILE. A
 // STORAGE_DSN asks for PostgreSQL. An empty variable is like an unset one, but for
-// ADMIN_LISTEN, where it means none. Its error is a Faults that names the variables.
-func FromEnv(env func(string) (string, bool), checks Checks) (*Config, error) {
-	return FromEnvExtent(Whole, env, checks)
-}
-
-// FromEnvExtent is FromEnv for whoever needs less than the whole.
+// ADMIN_LISTEN, where it means none. The extent is what the caller needs of it. Its error
+// is a Faults that names the variables.
 func FromEnvExtent(extent Extent, env func(string) (string, bool), checks Checks) (*Config, error) {
 	return fromEnv(extent, env, checks, unsupported)
 }

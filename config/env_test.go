@@ -35,7 +35,7 @@ func with(more map[string]string) map[string]string {
 func TestFromEnvMakesTheSmallestConfiguration(t *testing.T) {
 	t.Parallel()
 	want := mustLoad(t, smallest, unsupported)
-	got, err := FromEnv(envOf(with(map[string]string{"LOG_LEVEL": ""})), testChecks)
+	got, err := FromEnvExtent(Whole, envOf(with(map[string]string{"LOG_LEVEL": ""})), testChecks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestFromEnvTurnsTheAdminAPIOff(t *testing.T) {
 		{smallestEnv, "127.0.0.1:8321"},
 		{with(map[string]string{"ADMIN_LISTEN": ""}), ""},
 	} {
-		c, err := FromEnv(envOf(test.env), testChecks)
+		c, err := FromEnvExtent(Whole, envOf(test.env), testChecks)
 		if err != nil {
 			t.Fatal(err)
 		}

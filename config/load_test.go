@@ -117,7 +117,7 @@ func TestStoragePath(t *testing.T) {
 			if c.Storage.Path != test.file {
 				t.Errorf("with a file: got %s, want %s", c.Storage.Path, test.file)
 			}
-			if c, err = FromEnv(env, testChecks); err != nil {
+			if c, err = FromEnvExtent(Whole, env, testChecks); err != nil {
 				t.Fatal(err)
 			}
 			if c.Storage.Path != test.env {
