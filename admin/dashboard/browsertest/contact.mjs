@@ -19,6 +19,17 @@ async function within(page, what, holds) {
   return passed;
 }
 
+// onWire opens the overview behind a connection that can be cut and held.
+async function onWire(visit) {
+  const shop = await visit.shop();
+  const wire = await visit.wire(shop);
+  const page = await visit.tab(wire.address, broken);
+  await page.clock.install();
+  await page.goto("/");
+  await live(page);
+  return { shop, wire, page };
+}
+
 const barSays = (page, text) => async () => text.test(await page.locator("#lost").textContent());
 
 async function mustLookStale(page) {
@@ -40,12 +51,7 @@ async function mustBeBack(page) {
 
 // The daemon was killed.
 export async function contactBroken(visit) {
-  const shop = await visit.shop();
-  const wire = await visit.wire(shop);
-  const page = await visit.tab(wire.address, broken);
-  await page.clock.install();
-  await page.goto("/");
-  await live(page);
+  const { shop, wire, page } = await onWire(visit);
   wire.cut();
   const passed = await within(page, "the page says that contact is lost", barSays(page, lost));
   assert.ok(passed >= 3 && passed <= 20, `it said so after ${passed} s`);
@@ -65,12 +71,7 @@ export async function contactBroken(visit) {
 
 // The daemon hangs: connections stay, and nothing comes.
 export async function contactSilent(visit) {
-  const shop = await visit.shop();
-  const wire = await visit.wire(shop);
-  const page = await visit.tab(wire.address, broken);
-  await page.clock.install();
-  await page.goto("/");
-  await live(page);
+  const { wire, page } = await onWire(visit);
   wire.hold(true);
   const passed = await within(page, "the page says that contact is lost", barSays(page, lost));
   assert.ok(passed >= 20 && passed <= 50, `it said so after ${passed} s`);
