@@ -238,42 +238,47 @@ func (a *App) work(ctx context.Context) error {
 		running, stop := context.WithCancel(ctx)
 		ended := make(chan error, 1)
 		go func() { ended <- a.current.Load().run(running, a.storage, a.log) }()
+		end := sync.OnceValue(func() error { stop(); return <-ended })
 		select {
 		case err := <-ended:
 			stop()
 			return err
 		case r := <-a.reload:
-			// Before the parts end: what is erased may take a while.
-			select {
-			case a.erasing <- struct{}{}:
-			case <-ctx.Done():
-				stop()
-				r.done <- control.ErrStopping
-				return <-ended
-			}
-			began := time.Now()
-			a.change.Store(&change{since: began})
-			stop()
-			ended := <-ended
-			if ctx.Err() != nil {
-				<-a.erasing
-				r.done <- control.ErrStopping
-				return ended
-			}
-			if ended != nil {
-				// What could not be recorded is sent again by the new parts.
-				a.log.Error("reload.incomplete", zap.Error(ended))
-			}
-			r.old = a.current.Load().config
-			err := a.replace(ctx, r.next)
-			<-a.erasing
-			a.change.Store(&change{since: began, replaced: true})
+			err := a.exchange(ctx, r, end)
 			r.done <- err
-			if err != nil {
+			switch {
+			case errors.Is(err, control.ErrStopping):
+				return end()
+			case err != nil:
 				return err
 			}
 		}
 	}
+}
+
+// exchange ends the parts that run and puts those of a reload in their place. It returns
+// control.ErrStopping when ctx ends first, and may not have ended the parts then.
+func (a *App) exchange(ctx context.Context, r *reloading, end func() error) error {
+	select {
+	case a.erasing <- struct{}{}: // before the parts end: what is erased may take a while
+	case <-ctx.Done():
+		return control.ErrStopping
+	}
+	defer func() { <-a.erasing }()
+	began := time.Now()
+	a.change.Store(&change{since: began})
+	err := end()
+	if ctx.Err() != nil {
+		return control.ErrStopping
+	}
+	if err != nil {
+		// What could not be recorded is sent again by the new parts.
+		a.log.Error("reload.incomplete", zap.Error(err))
+	}
+	r.old = a.current.Load().config
+	err = a.replace(ctx, r.next)
+	a.change.Store(&change{since: began, replaced: true})
+	return err
 }
 
 // replace puts new parts in the place of those that have ended. The caller holds erasing.
