@@ -340,11 +340,16 @@ func (a *App) Once(ctx context.Context, reconcile bool) (event.Backlog, error) {
 	if err := errors.Join(a.isWhole(), a.holdPaused(ctx, p)); err != nil {
 		return event.Backlog{}, err
 	}
-	polled := p.poller.Once(ctx, reconcile)
+	failed := p.poller.Once(ctx, reconcile)
+	for i, err := range failed {
+		if errors.Is(err, event.ErrRefused) {
+			failed[i] = fmt.Errorf("%w: %s", err, remedy(err))
+		}
+	}
 	delivered := p.dispatcher.Drain(ctx)
 	// What is left is told also when a signal has cut the rest short.
 	left, err := a.backlog(context.WithoutCancel(ctx))
-	return left, errors.Join(polled, delivered, err)
+	return left, errors.Join(append(failed, delivered, err)...)
 }
 
 // isWhole tells what is missing of a configuration that was read without secrets.

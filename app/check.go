@@ -134,7 +134,7 @@ func tryCallback(ctx context.Context, c notify.Callback, userAgent string) Findi
 			f.Text += "; paused in the configuration"
 		}
 	default:
-		f.Text = "did not accept a test event: " + failureText(attempt.Status, attempt.Error, attempt.Detail)
+		f.Text = "did not accept a test event: " + failureText(attempt.Status, attempt.Error, attempt.Detail) + ": check its url, and what its receiver logs"
 	}
 	return f
 }

@@ -52,7 +52,7 @@ func checkReplay(r *control.Replay) error {
 	}
 	switch {
 	case ways != 1:
-		return invalid("say what to replay, one of an event, the dead deliveries, and a range of time that has a beginning")
+		return invalid("say what to replay: an event, the dead deliveries, or a range of time that has a beginning, and only one of these")
 	case r.To != nil && (r.From == nil || !r.To.After(*r.From)):
 		return invalid("the range must end after it begins")
 	case r.From != nil && r.From.IsZero():
@@ -64,7 +64,7 @@ func checkReplay(r *control.Replay) error {
 }
 
 func (s service) replayOne(ctx context.Context, r control.Replay, callbacks []notify.Callback) (int, error) {
-	e, err := s.storage.Event(ctx, r.EventID)
+	e, err := s.storedEvent(ctx, r.EventID)
 	if err != nil {
 		return 0, err
 	}

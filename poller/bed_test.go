@@ -243,7 +243,7 @@ func (b *bed) poll() []event.Event {
 
 func (b *bed) tryPoll() ([]event.Event, error) {
 	before := len(b.storage.events)
-	err := b.poller.Once(b.Context(), false)
+	err := errors.Join(b.poller.Once(b.Context(), false)...)
 	return b.storage.events[before:], err
 }
 

@@ -3,6 +3,7 @@ package poller
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -162,7 +163,7 @@ func benchPoller(b *testing.B, source Source, storage Storage) *Poller {
 }
 
 func benchPoll(b *testing.B, p *Poller) {
-	benchCheck(b, p.Once(b.Context(), false))
+	benchCheck(b, errors.Join(p.Once(b.Context(), false)...))
 }
 
 // A benchBed is a shop within the process, all of whose orders are known, with the

@@ -3,8 +3,8 @@ package poller
 import (
 	"container/heap"
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -179,7 +179,7 @@ func (p *Poller) dispatch(ctx context.Context, work chan<- *tracker, done <-chan
 
 // Once polls every store that is not paused once, and with reconcile compares each whole shop with its
 // snapshots. It returns the errors of the polls that failed, each naming its store.
-func (p *Poller) Once(ctx context.Context, reconcile bool) error {
+func (p *Poller) Once(ctx context.Context, reconcile bool) []error {
 	var group errgroup.Group
 	group.SetLimit(p.maxConcurrent)
 	failures := make([]error, len(p.trackers))
@@ -196,7 +196,7 @@ func (p *Poller) Once(ctx context.Context, reconcile bool) error {
 		})
 	}
 	_ = group.Wait() // the functions return no error
-	return errors.Join(failures...)
+	return slices.DeleteFunc(failures, func(err error) bool { return err == nil })
 }
 
 // Ping returns when the scheduler of a running Poller has answered. It answers at once,

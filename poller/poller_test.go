@@ -200,7 +200,7 @@ func TestOnceTellsWhichStoresFailed(t *testing.T) {
 			}
 			return nil
 		})
-		err := b.poller.Once(t.Context(), false)
+		err := errors.Join(b.poller.Once(t.Context(), false)...)
 		if !errors.Is(err, broken) {
 			t.Fatal(err)
 		}

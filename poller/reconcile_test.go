@@ -21,7 +21,7 @@ import (
 func (b *bed) reconcile() ([]event.Event, error) {
 	b.Helper()
 	before := len(b.storage.events)
-	err := b.poller.Once(b.Context(), true)
+	err := errors.Join(b.poller.Once(b.Context(), true)...)
 	return b.storage.events[before:], err
 }
 

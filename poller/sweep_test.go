@@ -255,7 +255,7 @@ func TestSweepGoesOnAfterItWasStopped(t *testing.T) {
 					}
 					return source.Source.Orders(ctx, q)
 				}
-				if err := b.poller.Once(ctx, false); !errors.Is(err, context.Canceled) {
+				if err := errors.Join(b.poller.Once(ctx, false)...); !errors.Is(err, context.Canceled) {
 					t.Errorf("the poll returns %v", err)
 				}
 				b.wait()

@@ -228,8 +228,6 @@ func newEventsShow() *cobra.Command {
 			return q.ask(cmd, func(ctx context.Context, s control.Service, p *print.Printer) error {
 				details, err := s.Event(ctx, args[0])
 				switch {
-				case errors.Is(err, event.ErrNotFound):
-					return fmt.Errorf("there is no event %s: it may have been removed after storage.keep_delivered", args[0])
 				case err != nil:
 					return err
 				case q.json():

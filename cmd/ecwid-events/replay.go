@@ -43,6 +43,9 @@ holds up none.`,
 				if q.json() {
 					return p.JSON(replayed)
 				}
+				if replayed.Deliveries == 0 {
+					return p.Line(print.Plain, "nothing to send again: %s", whyNothing(&r))
+				}
 				return p.Line(print.Plain, "%s will be sent again", deliveries(replayed.Deliveries))
 			})
 		},
@@ -54,6 +57,18 @@ holds up none.`,
 	cmd.Flags().StringVar(&r.Callback, "callback", "", "to this callback only")
 	cmd.Flags().Int64Var(&r.StoreID, "store", 0, "of this store only")
 	return cmd
+}
+
+// whyNothing says what came of a replay of no delivery.
+func whyNothing(r *control.Replay) string {
+	switch {
+	case r.EventID != "":
+		return "the event is pending already, and is sent without a replay"
+	case r.Dead:
+		return "nothing is dead"
+	default:
+		return "nothing was detected in that time, or it is pending already"
+	}
 }
 
 func setRange(r *control.Replay, span *selection, now time.Time) error {

@@ -33,6 +33,8 @@ var varying = []struct {
 	{regexp.MustCompile(`"time":"[^"]*"`), `"time":"TIME"`},
 	{regexp.MustCompile(`\d+\.\d MiB, \d+ pages`), "N MiB, N pages"},
 	{regexp.MustCompile(`\d+\.\d MiB`), "N MiB"},
+	{regexp.MustCompile(`in \d+ ms`), "in N ms"},
+	{regexp.MustCompile(`\(go\d\S*, \w+/\w+\)`), "(GO, SYSTEM)"},
 }
 
 // note is a line between commands.
