@@ -43,7 +43,7 @@ func sample() *fake {
 	}
 	store := control.Store{
 		ID: 1003, Name: "Flower shop", Tags: []string{"eu"}, API: "v3", Schedule: "@every 5m", Reconcile: "@daily", Callbacks: []string{"main"},
-		Paused: control.PausedByHand, Suspended: "INVALID_API_TOKEN", Events: 4711, ReadTo: &at, ReconciledAt: &at,
+		Paused: control.PausedByHand, Suspended: "INVALID_API_TOKEN", Overdue: true, Events: 4711, ReadTo: &at, ReconciledAt: &at,
 		Snapshot: &control.Snapshot{Orders: 7, Total: 70}, LastSuccess: &at, NextPoll: &at,
 		LastPoll: &control.Poll{At: at, Seconds: 1.5, Result: "not_whole", Error: "the list moved", WaitUntil: &at, Orders: 9, Created: 1, Updated: 2, Deleted: 3},
 	}

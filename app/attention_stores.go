@@ -10,7 +10,7 @@ import (
 )
 
 // storeTroubles returns what is wrong with a store: at most one thing.
-func (s service) storeTroubles(c *control.Store) []trouble {
+func storeTroubles(c *control.Store) []trouble {
 	// what follows the store's number, and together those of several.
 	one := func(how severity, since *time.Time, what, do string, together likeness) []trouble {
 		t := trouble{severity: how, alike: together, Attention: control.Attention{
@@ -32,7 +32,7 @@ func (s service) storeTroubles(c *control.Store) []trouble {
 		do, doTogether := helpWithRefusal(c)
 		return one(storeSuspended, c.LastSuccess, ": Ecwid refuses it: "+c.Suspended, do,
 			likeness{": Ecwid refuses them: " + c.Suspended, doTogether})
-	case s.isOverdue(c):
+	case c.Overdue:
 		return one(storeOverdue, c.LastSuccess, " "+lastSuccess(c)+behindColon(failure), do,
 			likeness{" have had no good poll for long" + behindColon(failure), do})
 	case failure != "" && c.LastPoll.Result == poller.ResultNotWhole:
@@ -87,27 +87,4 @@ func behindColon(text string) string {
 		return ""
 	}
 	return ": " + text
-}
-
-// isOverdue tells whether the polls that have come due since the last good one, or
-// since the start, are too many.
-func (s service) isOverdue(c *control.Store) bool {
-	started := s.startedAt()
-	if started.IsZero() {
-		return false // nobody polls
-	}
-	p := s.parts()
-	since, least := p.built, lateAfter
-	if started.After(since) {
-		since = started
-	}
-	if c.LastSuccess != nil {
-		since, least = *c.LastSuccess, missedLeast
-	}
-	now := time.Now()
-	if now.Sub(since) <= least {
-		return false
-	}
-	due, err := p.poller.DueAfter(c.ID, since, missedPolls)
-	return err == nil && now.After(due) // a reload may just have taken the store away
 }

@@ -65,7 +65,7 @@ func TestTheWorstTroubleComesFirst(t *testing.T) {
 		{ID: 13, Paused: control.PausedByConfig, LastPoll: failed},
 		{ID: 14, LastPoll: failed, LastSuccess: ago(time.Second)},
 		{ID: 15, LastPoll: failed, LastSuccess: ago(2 * time.Second)},
-		{ID: 1003, LastPoll: failed, LastSuccess: ago(2 * time.Hour)},
+		{ID: 1003, LastPoll: failed, LastSuccess: ago(2 * time.Hour), Overdue: true},
 		{ID: 16, Suspended: "INVALID_API_TOKEN", LastSuccess: ago(time.Hour)},
 		{ID: 17, Suspended: "INVALID_API_TOKEN"},
 		{ID: 18, LastPoll: &control.Poll{Result: "ok"}, LastSuccess: ago(time.Second)},
@@ -193,7 +193,7 @@ func TestWhatHelps(t *testing.T) {
 	} {
 		var found []trouble
 		if c.store != nil {
-			found = s.storeTroubles(c.store)
+			found = storeTroubles(c.store)
 		} else {
 			found = s.callbackTroubles(c.callback)
 		}
@@ -259,12 +259,23 @@ func TestStoresThatAreOverdue(t *testing.T) {
 			if c.success > 0 {
 				store.LastSuccess = known(time.Now().Add(-c.success))
 			}
-			if got := (service{a}).isOverdue(&store); got != c.overdue {
+			if got := (service{a}).isOverdue(a.current.Load(), &store); got != c.overdue {
 				t.Errorf("overdue: %t", got)
+			}
+			for what, not := range map[string]control.Store{
+				"paused":    {ID: 1003, LastSuccess: store.LastSuccess, Paused: control.PausedByHand},
+				"suspended": {ID: 1003, LastSuccess: store.LastSuccess, Suspended: "HTTP 402"},
+			} {
+				if (service{a}).isOverdue(a.current.Load(), &not) {
+					t.Errorf("overdue and %s", what)
+				}
+			}
+			if shown, err := a.Service().Store(t.Context(), 1003); c.success == 0 && (err != nil || shown.Overdue != c.overdue) {
+				t.Errorf("shown as %+v: %v", shown, err)
 			}
 			// What a reload has just built has had no time yet.
 			a.current.Load().built = time.Now()
-			if c.success == 0 && (service{a}).isOverdue(&store) {
+			if c.success == 0 && (service{a}).isOverdue(a.current.Load(), &store) {
 				t.Error("overdue after a reload")
 			}
 		})

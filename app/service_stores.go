@@ -81,6 +81,7 @@ func (s service) showStore(ctx context.Context, p *parts, c *config.Store, pause
 		shown.Snapshot = &control.Snapshot{Done: cursor.Sweep.Done, Orders: cursor.Sweep.Objects, Total: state.Total}
 	}
 	showPolls(&shown, state)
+	shown.Overdue = s.isOverdue(p, &shown)
 	return shown, nil
 }
 
@@ -104,6 +105,28 @@ func showPolls(shown *control.Store, state poller.State) {
 	if asked, ok := errors.AsType[*ecwid.Error](last.Err); ok && asked.RetryAfter > 0 {
 		shown.LastPoll.WaitUntil = known(last.Time.Add(last.Duration + asked.RetryAfter))
 	}
+}
+
+// isOverdue tells whether the polls that have come due since the last good one, or
+// since p began, are too many.
+func (s service) isOverdue(p *parts, c *control.Store) bool {
+	started := s.startedAt()
+	if started.IsZero() || c.Paused != "" || c.Suspended != "" {
+		return false
+	}
+	since, least := p.built, lateAfter
+	if started.After(since) {
+		since = started
+	}
+	if c.LastSuccess != nil {
+		since, least = *c.LastSuccess, missedLeast
+	}
+	now := time.Now()
+	if now.Sub(since) <= least {
+		return false
+	}
+	due, err := p.poller.DueAfter(c.ID, since, missedPolls)
+	return err == nil && now.After(due) // a reload may just have taken the store away
 }
 
 // listed is never nil, so that JSON has a list.

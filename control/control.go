@@ -166,6 +166,10 @@ type Store struct {
 	Paused    Paused   `json:"paused,omitempty"`
 	// Suspended is why Ecwid refuses the store; empty: it does not.
 	Suspended string `json:"suspended,omitempty"`
+	// Overdue tells that three polls have come due since the last good one, or since the
+	// daemon began to poll the store, and some time has passed. A store that is paused or
+	// suspended is not overdue, and without a daemon none is.
+	Overdue bool `json:"overdue,omitempty"`
 	// Orders is how many orders are known, deleted ones left out.
 	Orders int `json:"orders"`
 	// Events is the sequence of the store's last event.

@@ -118,6 +118,7 @@ type collector struct{ service control.Service }
 var (
 	lastSuccess   = gauge("last_successful_poll_timestamp_seconds", "When the last poll that succeeded began.", "store")
 	suspended     = gauge("store_suspended", "1 while Ecwid refuses the store.", "store")
+	overdue       = gauge("store_overdue", "1 while three polls of the store have come due without a good one, and it is neither paused nor suspended.", "store")
 	paused        = gauge("store_paused", "1 while the store is paused.", "store")
 	interval      = gauge("poll_interval_seconds", "From the last poll to the next one that is planned.", "store")
 	pending       = gauge("pending", "Deliveries that wait.", "callback")
@@ -133,7 +134,7 @@ func gauge(name, help, label string) *prometheus.Desc {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lastSuccess, suspended, paused, interval, pending, oldestPending, dead, open, held} {
+	for _, d := range []*prometheus.Desc{lastSuccess, suspended, overdue, paused, interval, pending, oldestPending, dead, open, held} {
 		out <- d
 	}
 }
@@ -167,6 +168,7 @@ func collectStore(out chan<- prometheus.Metric, s *control.Store) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, id)
 	}
 	send(suspended, truth(s.Suspended != ""))
+	send(overdue, truth(s.Overdue))
 	send(paused, truth(s.Paused != ""))
 	if s.LastSuccess != nil {
 		send(lastSuccess, seconds(*s.LastSuccess))

@@ -46,7 +46,7 @@ func busy() (*Metrics, *shown) {
 	waiting := time.Now().Add(-time.Hour)
 	return m, &shown{
 		stores: []control.Store{
-			{ID: 1003, LastSuccess: &polled, LastPoll: &control.Poll{At: polled}, NextPoll: &next},
+			{ID: 1003, Overdue: true, LastSuccess: &polled, LastPoll: &control.Poll{At: polled}, NextPoll: &next},
 			{ID: 1004, Suspended: "INVALID_API_TOKEN"},
 			{ID: 1005, Paused: control.PausedByHand},
 		},
@@ -80,6 +80,8 @@ func TestWhatIsCounted(t *testing.T) {
 		`ecwid_events_poll_interval_seconds{store="1003"} 300`,
 		`ecwid_events_store_suspended{store="1004"} 1`,
 		`ecwid_events_store_suspended{store="1003"} 0`,
+		`ecwid_events_store_overdue{store="1003"} 1`,
+		`ecwid_events_store_overdue{store="1004"} 0`,
 		`ecwid_events_store_paused{store="1005"} 1`,
 		`ecwid_events_pending{callback="crm"} 7`,
 		`ecwid_events_dead{callback="crm"} 2`,

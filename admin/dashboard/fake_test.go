@@ -104,7 +104,7 @@ func troublesOfStore(s *control.Store) []control.Attention {
 	one := func(do, what string) []control.Attention {
 		return []control.Attention{{What: fmt.Sprintf("store %d", s.ID) + what, Do: do, StoreID: s.ID}}
 	}
-	switch state := stateOf(s, time.Now()); {
+	switch state := stateOf(s); {
 	case state.Word == "suspended":
 		return one(fmt.Sprintf("mend its order_secret, and reload or restart; or its plan, then: ecwid-events stores resume %d", s.ID), ": Ecwid refuses it: "+s.Suspended)
 	case s.Paused == control.PausedByHand:
@@ -362,6 +362,7 @@ func newFake(now time.Time) *fake {
 			s.Suspended = "403: the plan of this store has no API access"
 		case 7:
 			s.LastPoll.Result, s.LastPoll.Error, s.LastSuccess = "failed", "timeout: no answer within 30s", ago(3*time.Hour)
+			s.Overdue = true
 		case 8:
 			s.LastPoll.Result, s.LastPoll.Error, s.LastSuccess = "failed", "timeout: no answer within 30s", ago(100*time.Second)
 		case 11:
@@ -374,6 +375,7 @@ func newFake(now time.Time) *fake {
 			s.LastPoll, s.LastSuccess, s.NextPoll, s.Snapshot, s.EventsToday = nil, nil, nil, nil, nil
 		case 30:
 			s.LastPoll.At, s.LastSuccess, s.NextPoll = *ago(3 * time.Hour), ago(3*time.Hour), ago(3*time.Hour-time.Minute)
+			s.Overdue = true
 		}
 		f.stores = append(f.stores, s)
 	}

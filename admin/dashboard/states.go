@@ -47,18 +47,12 @@ func meaningOf(word string) string {
 // storeStates are the words for how a store is, the order in which they are shown.
 var storeStates = []string{"ok", "suspended", "overdue", "failing", "paused", "learning", "waiting"}
 
-const (
-	// missedPolls is how many polls may come due without a good one, and missedLeast how
-	// long that may take at least.
-	missedPolls = 3
-	missedLeast = time.Minute
-	// lateAfter is how long after its detection an event that is still pending is late.
-	lateAfter = 15 * time.Minute
-)
+// lateAfter is how long after its detection an event that is still pending is late.
+const lateAfter = 15 * time.Minute
 
 // stateOf says the worst that is to be said of a store. Tiles, filters and lists all
 // ask it, so that each store is the same everywhere.
-func stateOf(s *control.Store, now time.Time) state {
+func stateOf(s *control.Store) state {
 	switch {
 	case s.Suspended != "" && s.Paused != "":
 		return state{"suspended", "bad", s.Suspended + "; and paused " + byWhom(s.Paused)}
@@ -66,7 +60,7 @@ func stateOf(s *control.Store, now time.Time) state {
 		return state{"suspended", "bad", s.Suspended}
 	case s.Paused != "":
 		return state{"paused", "warn", byWhom(s.Paused)}
-	case isOverdue(s, now):
+	case s.Overdue:
 		return state{"overdue", "bad", overdueSince(s)}
 	case s.LastPoll != nil && s.LastPoll.Error != "":
 		return state{"failing", "bad", s.LastPoll.Error}
@@ -86,20 +80,13 @@ func byWhom(p control.Paused) string {
 	return "by hand"
 }
 
-// isOverdue tells whether too many polls have come due since the last good one. How far
-// they are apart is told by the last poll and the next.
-func isOverdue(s *control.Store, now time.Time) bool {
-	if s.LastSuccess == nil || s.LastPoll == nil || s.NextPoll == nil {
-		return false
-	}
-	interval := s.NextPoll.Sub(s.LastPoll.At)
-	return now.Sub(*s.LastSuccess) > max(missedPolls*interval, missedLeast)
-}
-
 // overdueSince tells a time and not how long ago it was, so that it stays the same.
 func overdueSince(s *control.Store) string {
-	text := "no good poll since " + s.LastSuccess.UTC().Format("2006-01-02 15:04 UTC")
-	if s.LastPoll.Error != "" {
+	text := "no good poll since the start"
+	if s.LastSuccess != nil {
+		text = "no good poll since " + s.LastSuccess.UTC().Format("2006-01-02 15:04 UTC")
+	}
+	if s.LastPoll != nil && s.LastPoll.Error != "" {
 		text += ": " + s.LastPoll.Error
 	}
 	return text
@@ -136,7 +123,7 @@ type shownStore struct {
 func showStores(stores []control.Store) []shownStore {
 	shown := make([]shownStore, 0, len(stores))
 	for i := range stores {
-		shown = append(shown, shownStore{stores[i], stateOf(&stores[i], time.Now())})
+		shown = append(shown, shownStore{stores[i], stateOf(&stores[i])})
 	}
 	return shown
 }

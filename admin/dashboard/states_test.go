@@ -18,25 +18,31 @@ func before(d time.Duration) *time.Time { t := noon.Add(-d); return &t }
 
 func TestStatesOfStores(t *testing.T) {
 	t.Parallel()
-	polled := func(ago, interval, success time.Duration, failure string) control.Store {
-		return control.Store{LastPoll: &control.Poll{At: *before(ago), Error: failure}, LastSuccess: before(success), NextPoll: before(ago - interval)}
-	}
 	const hour = time.Hour
-	first, last := polled(hour, hour, hour, ""), polled(time.Minute, 5*time.Minute, time.Minute, "")
+	polled := func(success time.Duration, failure string) control.Store {
+		return control.Store{LastPoll: &control.Poll{At: *before(time.Minute), Error: failure}, LastSuccess: before(success)}
+	}
+	overdue := func(s control.Store) control.Store {
+		s.Overdue = true
+		return s
+	}
+	first, last := polled(hour, ""), polled(time.Minute, "")
 	first.Snapshot, last.Snapshot = &control.Snapshot{}, &control.Snapshot{Done: true}
-	refused, stopped, byConfig := polled(hour, hour, 9*hour, "402"), polled(hour, hour, 9*hour, "402"), polled(9*hour, hour, 9*hour, "")
+	refused, stopped, byConfig := polled(9*hour, "402"), polled(9*hour, "402"), polled(9*hour, "")
 	refused.Suspended, stopped.Suspended, stopped.Paused, byConfig.Paused = "402", "402", control.PausedByHand, control.PausedByConfig
+	never := control.Store{LastPoll: &control.Poll{At: noon, Error: "timeout"}}
 	for name, c := range map[string]struct {
 		store control.Store
 		want  state
 	}{
 		"all is well":                       {last, state{Word: "ok", Level: "ok"}},
-		"just due":                          {polled(61*time.Second, time.Minute, 61*time.Second, ""), state{Word: "ok", Level: "ok"}},
-		"long due":                          {polled(3*hour+1, hour, 3*hour+1, ""), state{"overdue", "bad", "no good poll since 2026-11-23 08:59 UTC"}},
-		"three intervals of a short one":    {polled(30*time.Second, 5*time.Second, 30*time.Second, ""), state{Word: "ok", Level: "ok"}},
-		"failing":                           {polled(hour, hour, 3*hour, "timeout"), state{"failing", "bad", "timeout"}},
-		"failing for long":                  {polled(hour, hour, 3*hour+1, "timeout"), state{"overdue", "bad", "no good poll since 2026-11-23 08:59 UTC: timeout"}},
-		"failing since the start":           {control.Store{LastPoll: &control.Poll{At: noon, Error: "timeout"}, NextPoll: before(-hour)}, state{"failing", "bad", "timeout"}},
+		"a good poll long ago":              {polled(3*hour, ""), state{Word: "ok", Level: "ok"}},
+		"overdue":                           {overdue(polled(3*hour, "")), state{"overdue", "bad", "no good poll since 2026-11-23 09:00 UTC"}},
+		"failing":                           {polled(3*hour, "timeout"), state{"failing", "bad", "timeout"}},
+		"failing for long":                  {overdue(polled(3*hour, "timeout")), state{"overdue", "bad", "no good poll since 2026-11-23 09:00 UTC: timeout"}},
+		"failing since the start":           {never, state{"failing", "bad", "timeout"}},
+		"failing for long since the start":  {overdue(never), state{"overdue", "bad", "no good poll since the start: timeout"}},
+		"never polled, for long":            {overdue(control.Store{}), state{"overdue", "bad", "no good poll since the start"}},
 		"refused":                           {refused, state{"suspended", "bad", "402"}},
 		"refused and paused":                {stopped, state{"suspended", "bad", "402; and paused by hand"}},
 		"paused by the configuration":       {byConfig, state{"paused", "warn", "by the configuration"}},
@@ -44,7 +50,7 @@ func TestStatesOfStores(t *testing.T) {
 		"read for the first time":           {first, state{"learning", "wait", "its orders are being read for the first time"}},
 		"read for the first time, unpolled": {control.Store{Snapshot: &control.Snapshot{}}, state{"learning", "wait", "its orders are being read for the first time"}},
 	} {
-		if diff := cmp.Diff(c.want, stateOf(&c.store, noon)); diff != "" {
+		if diff := cmp.Diff(c.want, stateOf(&c.store)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

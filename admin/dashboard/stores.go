@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/ecwid-events/ecwid-events/control"
 	"github.com/ecwid-events/ecwid-events/event"
@@ -103,7 +102,7 @@ func (d *dashboard) storePage(ctx context.Context, in *input) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	main := oneStore{shownStore{store, stateOf(&store, time.Now())}, showEvents(events.Events)}
+	main := oneStore{shownStore{store, stateOf(&store)}, showEvents(events.Events)}
 	return page{name: "store", Title: "Store " + strconv.FormatInt(id, 10), Main: &main, Live: place}, nil
 }
 

@@ -75,6 +75,7 @@ var (
 		{ID: 1005, Name: "Books", LastPoll: &control.Poll{At: *ago(time.Minute), Result: "not_whole", Error: "the list moved while it was read"}, NextPoll: ago(-4 * time.Minute)},
 		{ID: 1006, Name: "New", Snapshot: &control.Snapshot{Orders: 12000, Total: 90000}, LastPoll: &control.Poll{At: *ago(time.Second), Result: "ok"}},
 		{ID: 1007, Name: "Closed", Paused: control.PausedByHand},
+		{ID: 1008, Name: "Cards", Overdue: true, LastPoll: &control.Poll{At: *ago(time.Minute), Result: "failed", Error: "list orders: timeout"}, NextPoll: ago(-4 * time.Minute)},
 	}
 	shownEvent = control.Event{
 		ID: "evt_4f0c", Type: "order.updated", Timestamp: now.Add(-time.Minute),

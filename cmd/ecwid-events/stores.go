@@ -82,6 +82,8 @@ func storeState(s *control.Store) print.Cell {
 		return print.Cell{Text: "paused: " + string(s.Paused), Color: print.Warn}
 	case s.Suspended != "":
 		return print.Cell{Text: "suspended", Color: print.Bad}
+	case s.Overdue:
+		return print.Cell{Text: "overdue", Color: print.Bad}
 	case s.LastPoll != nil && s.LastPoll.Error != "":
 		return print.Cell{Text: strings.ReplaceAll(s.LastPoll.Result, "_", " "), Color: print.Bad}
 	case s.Snapshot != nil && !s.Snapshot.Done:
