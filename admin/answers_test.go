@@ -82,6 +82,8 @@ var requests = []request{
 	{"POST", "/api/v1/stores/1003/reconcile", "{}", 202, call{"ReconcileStore", []any{int64(1003)}}},
 	{"POST", "/api/v1/stores/1003/pause", "", 204, call{"PauseStore", []any{int64(1003)}}},
 	{"POST", "/api/v1/stores/9223372036854775807/resume", "", 204, call{"ResumeStore", []any{int64(1<<63 - 1)}}},
+	{"DELETE", "/api/v1/stores/1003/orders/EBJFT", "", 200, call{"Forget", []any{int64(1003), "EBJFT"}}},
+	{"DELETE", "/api/v1/stores/1003/orders/A%2F%2FB%2F..%2F", "", 200, call{"Forget", []any{int64(1003), "A//B/../"}}},
 	{"GET", "/api/v1/events", "", 200, call{"Events", []any{control.EventQuery{}}}},
 	{
 		"GET", "/api/v1/events?store=1003&type=order.deleted&object=E%20B&from=2026-11-23T07:00:00%2B01:00&to=2026-11-23T06:31:02.5Z" +

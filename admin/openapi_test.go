@@ -141,7 +141,7 @@ func (d *openAPI) check(t testing.TB, r *http.Request, w *httptest.ResponseRecor
 		t.Errorf("Cache-Control is %q", got)
 	}
 	at := "/components/responses/Problem"
-	if isClean(r.URL.Path) {
+	if isClean(r.URL.EscapedPath()) {
 		_, template := d.paths.Handler(r)
 		method := strings.ToLower(strings.Replace(r.Method, http.MethodHead, http.MethodGet, 1))
 		if operation := "/paths" + step(template) + step(method); template != "" && d.at(operation) != nil {

@@ -179,7 +179,7 @@ func randomExchanges(r *rand.Rand) []exchange {
 		{"TestCallback", []any{randomName(r)}},
 		{"PauseCallback", []any{randomName(r)}},
 		{"ResumeCallback", []any{randomName(r)}},
-		{"Forget", []any{id, "o" + strings.ReplaceAll(randomText(r, 60), "/", "") + "/1"}},
+		{"Forget", []any{id, "o" + randomText(r, 60) + "/"}},
 	}
 }
 

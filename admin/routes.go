@@ -102,7 +102,8 @@ func (s *Server) mux() http.Handler {
 	}
 	mux.HandleFunc("/", s.elsewhere)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isClean(r.URL.Path) {
+		// A slash that is escaped belongs to a name.
+		if !isClean(r.URL.EscapedPath()) {
 			// The mux would redirect to the clean path. Who writes it otherwise errs.
 			s.elsewhere(w, r)
 			return
