@@ -86,6 +86,7 @@ func TestWhatNeedsTheToken(t *testing.T) {
 		"metrics":                       {"GET", "/metrics", nil, 401},
 		"document":                      {"GET", "/api/v1/openapi.yaml", nil, 401},
 		"path that is none":             {"GET", "/api/v2/status", nil, 401},
+		"the API itself":                {"GET", "/api", nil, 401},
 		"wrong method":                  {"PUT", "/api/v1/status", nil, 401},
 		"unclean path":                  {"GET", "//", nil, 401},
 		"dashboard asks for it itself":  {"GET", "/", nil, 200},

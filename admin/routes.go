@@ -138,7 +138,7 @@ func (s *Server) serveMethods(m methods) http.Handler {
 
 // elsewhere serves the paths that have no route.
 func (s *Server) elsewhere(w http.ResponseWriter, r *http.Request) {
-	ours := s.o.Dashboard == nil || strings.HasPrefix(r.URL.Path, "/api/") || !isClean(r.URL.Path)
+	ours := s.o.Dashboard == nil || strings.HasPrefix(r.URL.Path+"/", "/api/") || !isClean(r.URL.Path)
 	if err := s.admit(r, ours); err != nil {
 		s.refuse(w, r, err)
 		return
