@@ -8,7 +8,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// An audit is what the log tells of a command: a request that may change something.
+// An audit is what the log tells of a command: a request that may change something, or
+// with which all that is stored leaves.
 type audit struct {
 	// by is how who gave the command was known: token, session, or loopback where the
 	// one thing that is asked is to be on this machine. Empty: nobody entitled gave it,
@@ -109,9 +110,15 @@ func (s *Server) note(r *http.Request, inDashboard bool) {
 	}
 }
 
-// isCommand tells whether a request may change something.
+// isCommand tells whether a request may change something, or takes a backup away.
 func isCommand(r *http.Request) bool {
-	return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions
+	switch r.Method {
+	case http.MethodGet:
+		return r.URL.Path == backupPath
+	case http.MethodHead, http.MethodOptions:
+		return false
+	}
+	return true
 }
 
 // An answered remembers the status of an answer; 0: there was none.

@@ -83,7 +83,7 @@ func (s *Server) table() []route {
 		{method: post, path: api + "callbacks/{name}/move", within: backlogWithin, body: []string{"to"}, handle: s.move},
 		{method: post, path: api + "callbacks/{name}/drop", within: backlogWithin, body: []string{"state"}, handle: s.drop},
 
-		{method: get, path: api + "storage/backup", within: backupWithin, raw: http.HandlerFunc(s.backup)},
+		{method: get, path: backupPath, within: backupWithin, raw: http.HandlerFunc(s.backup)},
 	}
 }
 

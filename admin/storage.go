@@ -11,6 +11,8 @@ import (
 	"go.uber.org/zap"
 )
 
+const backupPath = "/api/v1/storage/backup"
+
 const (
 	// backupWithin is how long a copy of the storage may take, and pieceWithin how long
 	// a client may take to receive a piece of it, some 32 KiB. One that reads no more
