@@ -74,6 +74,13 @@ func TestNamesThatDoNotExist(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	_, shown := service.Event(ctx, "evt_1")
+	_, replayed := service.Replay(ctx, control.Replay{EventID: "evt_1"})
+	for _, err := range []error{shown, replayed} {
+		if !errors.Is(err, event.ErrNotFound) || !strings.Contains(err.Error(), "events list") {
+			t.Errorf("an event: %v", err)
+		}
+	}
 }
 
 func TestQuestionsThatMakeNoSense(t *testing.T) {

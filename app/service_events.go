@@ -205,18 +205,19 @@ func (s service) position(ctx context.Context, q control.EventQuery) (uint64, er
 	return next - 1, nil
 }
 
-// storedEvent reads an event, and says what may have become of one that is not there.
-func (s service) storedEvent(ctx context.Context, id string) (event.Event, error) {
+// readEvent reads an event, and says what to do where there is none.
+func (s service) readEvent(ctx context.Context, id string) (event.Event, error) {
 	e, err := s.storage.Event(ctx, id)
 	if isNotFound(err) {
-		return e, fmt.Errorf("%w: there is no event %s: it may have been removed after storage.keep_delivered", event.ErrNotFound, id)
+		return event.Event{}, fmt.Errorf("%w: there is no event %s, or none any more: ecwid-events events list, or GET /api/v1/events, "+
+			"tells which there are; delivered ones are kept for storage.keep_delivered", event.ErrNotFound, id)
 	}
 	return e, err
 }
 
 // Event implements control.Service.
 func (s service) Event(ctx context.Context, id string) (control.EventDetails, error) {
-	e, err := s.storedEvent(ctx, id)
+	e, err := s.readEvent(ctx, id)
 	if err != nil {
 		return control.EventDetails{}, err
 	}

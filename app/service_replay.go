@@ -64,7 +64,7 @@ func checkReplay(r *control.Replay) error {
 }
 
 func (s service) replayOne(ctx context.Context, r control.Replay, callbacks []notify.Callback) (int, error) {
-	e, err := s.storedEvent(ctx, r.EventID)
+	e, err := s.readEvent(ctx, r.EventID)
 	if err != nil {
 		return 0, err
 	}
