@@ -369,6 +369,29 @@ func (l *latecomer) Events(ctx context.Context, q event.HistoryQuery) ([]event.E
 	return found, next, more, err
 }
 
+// Who only pulls needs no callback, and what was pulled goes as what was delivered does.
+func TestTheFeedNeedsNoCallback(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.config.Callbacks = nil
+	d := s.start(t)
+	d.learned(t)
+	s.shop.Place()
+	page, err := d.Events(t.Context(), control.EventQuery{StoreID: 1003, Wait: patience})
+	if err != nil || len(page.Events) != 1 {
+		t.Fatalf("%+v, %v", page, err)
+	}
+	status, err := d.Status(t.Context())
+	if err != nil || len(status.Attention) > 0 || len(status.Callbacks) > 0 {
+		t.Errorf("%+v, %v", status, err)
+	}
+	d.stop()
+	a := s.open(t, zap.NewNop())
+	if removed, err := (retention{}).prune(t.Context(), a.storage); err != nil || removed != 1 {
+		t.Errorf("%d events were removed: %v", removed, err)
+	}
+}
+
 // A page holds no more than it may, but an event that is larger alone.
 func TestAPageOfLargeEvents(t *testing.T) {
 	t.Parallel()

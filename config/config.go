@@ -73,7 +73,7 @@ type Config struct {
 	// and the callbacks of its instances in Callbacks.
 	StoresDir string     `yaml:"stores_dir"`
 	Stores    []Store    `yaml:"stores"`    // at least one
-	Callbacks []Callback `yaml:"callbacks"` // at least one
+	Callbacks []Callback `yaml:"callbacks"` // none only where the file says so, and the admin API is there
 	Storage   Storage    `yaml:"storage"`
 	Admin     Admin      `yaml:"admin"`
 	Log       Log        `yaml:"log"`

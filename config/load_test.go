@@ -83,6 +83,16 @@ func TestLoadNamesTheFile(t *testing.T) {
 	}
 }
 
+// Who only pulls events says that nobody is to be called.
+func TestNoCallbacks(t *testing.T) {
+	t.Parallel()
+	path := write(t, filepath.Join(t.TempDir(), "c.yaml"), "stores: [{id: 1003, order_secret: secret_x}]\ncallbacks: []\n")
+	c, err := Load(path, func(string) (string, bool) { return "", false }, Checks{})
+	if err != nil || len(c.Callbacks) != 0 || len(c.Stores) != 1 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 func TestStoragePath(t *testing.T) {
 	work, err := os.Getwd()
 	if err != nil {

@@ -129,8 +129,12 @@ func (l *loader) require(c *Config) {
 	if len(c.Stores) == 0 {
 		l.fault("stores", "at least one store is required, with its id and order_secret%s", where)
 	}
-	if len(c.Callbacks) == 0 {
-		l.fault("callbacks", "at least one callback is required, with its url%s", where)
+	switch {
+	case len(c.Callbacks) > 0:
+	case !l.given("callbacks"):
+		l.fault("callbacks", "at least one callback is required, with its url%s; or callbacks: [] where consumers only pull events from the API", where)
+	case c.Admin.Listen == "":
+		l.fault("callbacks", "holds none, and admin.listen is off: nobody could get an event")
 	}
 }
 
