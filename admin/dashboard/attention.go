@@ -49,7 +49,7 @@ func troublesOf(list []control.Attention, stores []shownStore, callbacks []shown
 		case a.Callback != "":
 			t.aboutCallback(byName[a.Callback])
 		case len(a.Callbacks) > 0:
-			t.Actions = []action{link("Show the callbacks", "/callbacks")}
+			t.Actions = []action{link("Show the callbacks", "/callbacks?state="+inTrouble)}
 		}
 		t.Advice = advice(words, command, t.Actions)
 		troubles = append(troubles, t)

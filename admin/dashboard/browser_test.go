@@ -153,6 +153,9 @@ type opened struct {
 func (s *shops) open(t *testing.T, kind string) opened {
 	t.Helper()
 	shop, token := newFake(time.Now()), ""
+	if kind == "many" {
+		shop = newManyCallbacks()
+	}
 	shop.stores[0].Name = "Tea & Mugs <b>bold</b>"
 	switch kind {
 	case "locked":

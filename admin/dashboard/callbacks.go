@@ -10,6 +10,9 @@ import (
 	"github.com/ecwid-events/ecwid-events/control"
 )
 
+// callbacksAtOnce is how many callbacks a page lists, each with its charts.
+const callbacksAtOnce = 20
+
 // A shownCallback is a callback with the state that it is in and its last 24 hours.
 type shownCallback struct {
 	control.Callback
@@ -17,15 +20,36 @@ type shownCallback struct {
 	Day   *day // nil: nobody counted
 }
 
-func showCallbacks(callbacks []control.Callback, h *control.History) []shownCallback {
+func showCallbacks(callbacks []control.Callback) []shownCallback {
 	shown := make([]shownCallback, 0, len(callbacks))
 	for i := range callbacks {
-		shown = append(shown, shownCallback{callbacks[i], stateOfCallback(&callbacks[i], time.Now()), dayOf(h, callbacks[i].Name)})
+		shown = append(shown, shownCallback{Callback: callbacks[i], State: stateOfCallback(&callbacks[i], time.Now())})
 	}
 	return shown
 }
 
+// addDays adds the last 24 hours of callbacks that are on a page.
+func addDays(callbacks []shownCallback, h *control.History) {
+	for i := range callbacks {
+		callbacks[i].Day = dayOf(h, callbacks[i].Name)
+	}
+}
+
+// needsCare also where nothing is wrong any more, and what was given up is left.
+func (c *shownCallback) needsCare() bool { return c.State.needsCare() || c.Dead > 0 }
+
+// callbacksList is what the page of all callbacks shows.
+type callbacksList struct {
+	filtered
+
+	Callbacks []shownCallback
+}
+
+// HasFilter tells that there are too many to look through.
+func (l callbacksList) HasFilter() bool { return l.Total > callbacksAtOnce || l.IsFiltered() }
+
 func (d *dashboard) callbacksPage(ctx context.Context, in *input) (page, error) {
+	list := callbacksList{filtered: in.filtered("/callbacks", callbackStates)}
 	if err := in.err(); err != nil {
 		return page{}, err
 	}
@@ -37,8 +61,15 @@ func (d *dashboard) callbacksPage(ctx context.Context, in *input) (page, error) 
 	if err != nil {
 		return page{}, err
 	}
+	list.Total = len(callbacks)
+	found := slices.DeleteFunc(showCallbacks(callbacks), func(c shownCallback) bool {
+		return !list.asksFor(c.State, c.needsCare(), c.Name, c.Host)
+	})
+	from, to := list.turn(len(found), callbacksAtOnce)
+	list.Callbacks = found[from:to]
+	addDays(list.Callbacks, h)
 	place, err := d.newest(ctx)
-	return page{name: "callbacks", Title: "Callbacks", Main: showCallbacks(callbacks, h), Live: place, Charts: h != nil}, err
+	return page{name: "callbacks", Title: "Callbacks", Main: list, Live: place, Charts: h != nil}, err
 }
 
 // oneCallback is what the page of a callback shows.

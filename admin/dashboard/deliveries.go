@@ -116,6 +116,9 @@ func (l *deliveriesList) choose() {
 	}
 }
 
+// ManyCallbacks tells that there are too many to choose from.
+func (l deliveriesList) ManyCallbacks() bool { return len(l.Callbacks) > toChoose }
+
 // Backlog tells how many deliveries the chosen callback has in the chosen state, where
 // that is counted.
 func (l deliveriesList) Backlog() int {

@@ -6,10 +6,6 @@ import (
 	"github.com/ecwid-events/ecwid-events/control"
 )
 
-// storesOnOverview is how many stores the overview shows: all when they are no more,
-// else those in trouble.
-const storesOnOverview = 20
-
 // A lookAtAll is what the overview shows.
 type lookAtAll struct {
 	control.Status
@@ -18,9 +14,10 @@ type lookAtAll struct {
 	Well      string
 	Callbacks []shownCallback
 	Stores    []shownStore
-	// AllStores tells that Stores are all, and MoreStores how many more are in trouble.
-	AllStores  bool
-	MoreStores int
+	// AllCallbacks and AllStores tell that those are all, MoreCallbacks and MoreStores how
+	// many more are in trouble.
+	AllCallbacks, AllStores   bool
+	MoreCallbacks, MoreStores int
 	// Known is how many stores there are, and Counts how many are not ok.
 	Known   int
 	Counts  []stateCount
@@ -54,14 +51,15 @@ func (d *dashboard) overview(ctx context.Context, in *input) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	shown := showStores(stores)
+	shown, callbacks := showStores(stores), showCallbacks(status.Callbacks)
 	main := lookAtAll{
 		Status: status, Total: totalOf(h), Latest: showEvents(events.Events),
-		Callbacks: showCallbacks(status.Callbacks, h), Counts: countStates(shown), Known: len(shown),
+		Attention: troublesOf(status.Attention, shown, callbacks), Well: allIsWell(shown, callbacks),
+		Counts: countStates(shown), Known: len(shown),
 	}
-	main.Attention = troublesOf(status.Attention, shown, main.Callbacks)
-	main.Well = allIsWell(shown, main.Callbacks)
-	main.addStores(shown)
+	main.Stores, main.AllStores, main.MoreStores = worst(shown, (*shownStore).needsCare)
+	main.Callbacks, main.AllCallbacks, main.MoreCallbacks = worst(callbacks, (*shownCallback).needsCare)
+	addDays(main.Callbacks, h)
 	for i := range status.Callbacks {
 		main.Pending += status.Callbacks[i].Pending
 		main.Dead += status.Callbacks[i].Dead
@@ -71,17 +69,4 @@ func (d *dashboard) overview(ctx context.Context, in *input) (page, error) {
 		name = "(" + count(troubles) + ") " + name // for who looks at the tabs only
 	}
 	return page{name: "overview", Title: name, Main: main, Live: place, Charts: h != nil}, nil
-}
-
-func (l *lookAtAll) addStores(stores []shownStore) {
-	l.AllStores = len(stores) <= storesOnOverview
-	for i := range stores {
-		switch {
-		case !l.AllStores && !stores[i].State.needsCare():
-		case len(l.Stores) == storesOnOverview:
-			l.MoreStores++
-		default:
-			l.Stores = append(l.Stores, stores[i])
-		}
-	}
 }

@@ -63,6 +63,7 @@ func sections() []section {
 func parsePages(assets assets) (pages, error) {
 	shared, err := template.New("").Funcs(functions).Funcs(template.FuncMap{
 		"asset": assets.address, "sections": sections, "meanings": func() []meaning { return meanings }, "meaning": meaningOf, "title": title,
+		"many": func(callbacks []string) bool { return len(callbacks) > toChoose },
 		"past": func(t *time.Time) bool { return !t.After(time.Now()) },
 	}).ParseFS(templateFiles, "templates/shared/*.html")
 	if err != nil {

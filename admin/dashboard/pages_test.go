@@ -156,7 +156,7 @@ func TestFacts(t *testing.T) {
 func TestAttention(t *testing.T) {
 	inTime(t, func(t *testing.T, shop *fake, d http.Handler) {
 		text := textOf(get(t, d, "/"))
-		for _, want := range []string{"(24) Overview", "And 12 more, none of them worse: see the stores in trouble and the callbacks"} {
+		for _, want := range []string{"(24) Overview", "And 12 more, none of them worse: see the stores and the callbacks in trouble"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the overview does not say %q:\n%s", want, text)
 			}
@@ -230,7 +230,7 @@ func TestAttentionAboutSeveral(t *testing.T) {
 		"stores that are alike":           {control.Attention{StoreIDs: []int64{1, 2}}, []action{link("Show the stores", "/stores?state=suspended")}},
 		"stores that are not":             {control.Attention{StoreIDs: []int64{2, 3}}, []action{link("Show the stores", "/stores?state=trouble")}},
 		"a store that is gone among them": {control.Attention{StoreIDs: []int64{1, 9}}, []action{link("Show the stores", "/stores?state=trouble")}},
-		"callbacks":                       {control.Attention{Callbacks: []string{"a", "b"}}, []action{link("Show the callbacks", "/callbacks")}},
+		"callbacks":                       {control.Attention{Callbacks: []string{"a", "b"}}, []action{link("Show the callbacks", "/callbacks?state=trouble")}},
 		"a pause of a store that is gone": {control.Attention{StoreID: 9, Do: "ecwid-events stores resume 9"}, []action{order("End the pause of store 9", "/stores/9/resume")}},
 		"all":                             {control.Attention{Do: "make room"}, nil},
 	} {
@@ -299,9 +299,9 @@ func TestMoreStoresInTrouble(t *testing.T) {
 		bad  int
 		want string
 	}{
-		"as many as fit":    {storesOnOverview, ""},
-		"one more":          {storesOnOverview + 1, "1 more store is in trouble."},
-		"several more":      {storesOnOverview + 3, "3 more stores are in trouble."},
+		"as many as fit":    {onOverview, ""},
+		"one more":          {onOverview + 1, "1 more store is in trouble."},
+		"several more":      {onOverview + 3, "3 more stores are in trouble."},
 		"none but all well": {0, "None of 64 stores."},
 	} {
 		shop := newFake(time.Now())

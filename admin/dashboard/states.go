@@ -50,6 +50,9 @@ var storeStates = []string{"ok", "suspended", "overdue", "failing", "paused", "l
 // lateAfter is how long after its detection an event that is still pending is late.
 const lateAfter = 15 * time.Minute
 
+// callbackStates are the words for how a callback is.
+var callbackStates = []string{"ok", "orphaned", "paused", "open", "failing", "late"}
+
 // stateOf says the worst that is to be said of a store. Tiles, filters and lists all
 // ask it, so that each store is the same everywhere.
 func stateOf(s *control.Store) state {
@@ -127,6 +130,8 @@ func showStores(stores []control.Store) []shownStore {
 	}
 	return shown
 }
+
+func (s *shownStore) needsCare() bool { return s.State.needsCare() }
 
 // Learning tells that the orders of the store are being read for the first time.
 func (s *shownStore) Learning() bool { return s.Snapshot != nil && !s.Snapshot.Done }

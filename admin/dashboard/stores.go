@@ -3,34 +3,25 @@ package dashboard
 import (
 	"context"
 	"errors"
-	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/ecwid-events/ecwid-events/control"
 	"github.com/ecwid-events/ecwid-events/event"
 )
-
-// inTrouble is the filter for stores that are in any state that needs care.
-const inTrouble = "trouble"
 
 // storesAtOnce is how many stores a page lists.
 const storesAtOnce = 50
 
 // storesList is what the page of all stores shows.
 type storesList struct {
-	Find, State  string
-	States       []string
-	Stores       []shownStore
-	Found, Total int
-	Page, Pages  int
-	Before, Next string // addresses; empty: there is none
+	filtered
+
+	Stores []shownStore
 }
 
 func (d *dashboard) storesPage(ctx context.Context, in *input) (page, error) {
-	find, wanted := in.text("find"), in.oneOf("state", append([]string{inTrouble}, storeStates...)...)
-	number := int(in.number("page", 1<<31)) //nolint:gosec // at most 2^31
+	list := storesList{filtered: in.filtered("/stores", storeStates)}
 	if err := in.err(); err != nil {
 		return page{}, err
 	}
@@ -38,42 +29,15 @@ func (d *dashboard) storesPage(ctx context.Context, in *input) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	list := storesList{Find: find, State: wanted, States: storeStates, Total: len(stores)}
-	found := slices.DeleteFunc(showStores(stores), func(s shownStore) bool { return !matches(&s, find, wanted) })
-	list.Found = len(found)
-	list.Pages = max(1, (len(found)+storesAtOnce-1)/storesAtOnce)
-	list.Page = min(max(1, number), list.Pages)
-	from := (list.Page - 1) * storesAtOnce
-	list.Stores = found[from:min(from+storesAtOnce, len(found))]
-	if list.Page > 1 {
-		list.Before = list.address(list.Page - 1)
-	}
-	if list.Page < list.Pages {
-		list.Next = list.address(list.Page + 1)
-	}
+	list.Total = len(stores)
+	found := slices.DeleteFunc(showStores(stores), func(s shownStore) bool {
+		words := append([]string{s.Name, strconv.FormatInt(s.ID, 10)}, s.Tags...)
+		return !list.asksFor(s.State, s.needsCare(), words...)
+	})
+	from, to := list.turn(len(found), storesAtOnce)
+	list.Stores = found[from:to]
 	place, err := d.newest(ctx)
 	return page{name: "stores", Title: "Stores", Main: list, Live: place}, err
-}
-
-// matches tells whether a store is one of those that were asked for: by a part of its
-// id, its name or one of its tags.
-func matches(s *shownStore, find, wanted string) bool {
-	if wanted == inTrouble && !s.State.needsCare() || wanted != "" && wanted != inTrouble && s.State.Word != wanted {
-		return false
-	}
-	has := func(text string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(find)) }
-	return has(s.Name) || has(strconv.FormatInt(s.ID, 10)) || slices.ContainsFunc(s.Tags, has)
-}
-
-func (l *storesList) address(number int) string {
-	q := url.Values{"page": {strconv.Itoa(number)}}
-	if l.Find != "" {
-		q.Set("find", l.Find)
-	}
-	if l.State != "" {
-		q.Set("state", l.State)
-	}
-	return "/stores?" + q.Encode()
 }
 
 // oneStore is what the page of a store shows.

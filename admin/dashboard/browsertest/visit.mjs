@@ -17,7 +17,8 @@ export class Visit {
     this.#browser = browser;
   }
 
-  // shop opens a dashboard. Its kind is plain, locked by a token, or long of words.
+  // shop opens a dashboard. Its kind is plain, locked by a token, long of words, or many
+  // callbacks.
   async shop(kind = "plain") {
     return new Shop(await order("", { kind }));
   }
