@@ -153,8 +153,11 @@ type opened struct {
 func (s *shops) open(t *testing.T, kind string) opened {
 	t.Helper()
 	shop, token := newFake(time.Now()), ""
-	if kind == "many" {
+	switch kind {
+	case "many":
 		shop = newManyCallbacks()
+	case "young":
+		shop.forgetHistory()
 	}
 	shop.stores[0].Name = "Tea & Mugs <b>bold</b>"
 	switch kind {
@@ -174,6 +177,16 @@ func (s *shops) find(r *http.Request) *fake {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.all[id]
+}
+
+// forgetHistory leaves the figures as they are soon after a start: of one period.
+func (f *fake) forgetHistory() {
+	last := len(f.history.Periods) - 1
+	for i := range last {
+		p := &f.history.Periods[i]
+		p.Events, p.Attempts = nil, nil
+	}
+	f.history.Since = f.history.Periods[last].From.Add(time.Minute)
 }
 
 // lengthen makes every word and number as long as it may be.

@@ -60,6 +60,12 @@
     return { figure, at };
   }
 
+  // lone are the places of values with none beside them, through which no line goes.
+  const lone = (values) => [...values.keys()].filter((i) => values[i] !== null && (values[i - 1] ?? values[i + 1] ?? null) === null);
+
+  // whole are the steps of an axis that counts.
+  const whole = Array.from({ length: 30 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
+
   // shade marks the time in which nobody counted, lest it look as if nothing had happened.
   function shade(u, times, unknown, color) {
     if (unknown === 0) return;
@@ -99,11 +105,11 @@
       scales: { x: { range: (_, from, to) => [from - step(times) / 2, to + step(times) / 2] }, y: { range: chart.range ?? ((_, from, to) => [0, to > 0 ? to * 1.1 : 1]) } },
       axes: [
         { ...axis, space: 55, size: 28, grid: { show: false }, values: (_, ticks) => ticks.map(clock) },
-        { ...axis, size: 52, space: 28, values: (_, ticks) => ticks.map((tick) => (chart.bars && tick % 1 ? "" : number(tick) + (chart.unit ?? ""))) },
+        { ...axis, size: 52, space: 28, incrs: chart.bars ? whole : undefined, values: (_, ticks) => ticks.map((tick) => number(tick) + (chart.unit ?? "")) },
       ],
       series: [{}, ...order.map((i) => (chart.bars
         ? { fill: colors[i], stroke: colors[i], width: 0, paths: uPlot.paths.bars({ size: [0.8, 40] }), points: { show: false } }
-        : { stroke: colors[i], width: 1.75, spanGaps: false, points: { size: 4 } }))],
+        : { stroke: colors[i], width: 1.75, spanGaps: false, points: { size: 4, fill: colors[i], filter: (u, of, all) => (all ? null : lone(u.data[of])) } }))],
       hooks: {
         drawClear: [(u) => shade(u, times, unknown, color("--line"))],
         setCursor: [(u) => {

@@ -161,7 +161,7 @@ export async function charts(visit) {
   assert.match(await at(events, 0.01), /: not counted$/);
 
   // Bars stand on top of each other: what is seen of each colour is as high as its count.
-  const pixels = (color) => events.evaluate((figure, name) => {
+  const pixels = (color, of = events) => of.evaluate((figure, name) => {
     const probe = document.body.appendChild(document.createElement("i"));
     probe.style.color = `var(${name})`;
     const wanted = getComputedStyle(probe).color.match(/\d+/g).map(Number);
@@ -191,4 +191,10 @@ export async function charts(visit) {
   const [, , , median, p95] = await row("day-erp", slow.slice(0, 5));
   const [, high, low] = slow.match(/: ([\d.]+) s 95 % within, ([\d.]+) s median/).map(Number);
   assert.deepEqual([Math.round(low * 1000) + " ms", Math.round(high * 1000) + " ms"], [median, p95]);
+
+  // Soon after a start there is one period, which no line goes through.
+  await page.goto((await visit.shop("young")).address + "/callbacks/erp");
+  for (const [figure, color] of [[0, "--series-2"], [1, "--series-1"], [1, "--series-3"]]) {
+    await until("a period alone is seen", async () => (await pixels(color, page.locator("#day-erp figure").nth(figure))) > 2);
+  }
 }

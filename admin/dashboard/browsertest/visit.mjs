@@ -17,8 +17,8 @@ export class Visit {
     this.#browser = browser;
   }
 
-  // shop opens a dashboard. Its kind is plain, locked by a token, long of words, or many
-  // callbacks.
+  // shop opens a dashboard. Its kind is plain, locked by a token, long of words, many
+  // callbacks, or young: just started.
   async shop(kind = "plain") {
     return new Shop(await order("", { kind }));
   }
