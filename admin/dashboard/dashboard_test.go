@@ -169,10 +169,10 @@ func TestRefusals(t *testing.T) {
 		says                       string
 	}{
 		{"no such page", get, "/nothing", "", 404, "no such page"},
-		{"no such store", get, "/stores/77", "", 404, "not found"},
-		{"a store that is no number", get, "/stores/x", "", 404, "whole number"},
+		{"no such store", get, "/stores/77", "", 404, "page of all stores lists"},
+		{"a store that is no number", get, "/stores/x", "", 404, "no such store"},
 		{"no such callback", get, "/callbacks/none", "", 404, "no callback of that name"},
-		{"no such event", get, "/events/evt_0", "", 404, "not found"},
+		{"no such event", get, "/events/evt_0", "", 404, "storage.keep_delivered"},
 		{"an event's id of another form", get, "/events/%3Cscript%3E", "", 404, "no event"},
 		{"no such asset", get, "/assets/secret", "", 404, "no such file"},
 		{"an asset that is a licence", get, "/assets/LICENSE", "", 404, "no such file"},
@@ -228,9 +228,9 @@ func TestErrorsOfTheService(t *testing.T) {
 		says   string
 		logged bool
 	}{
-		"not found":     {fmt.Errorf("store 9: %w", event.ErrNotFound), 404, "store 9: not found", false},
-		"invalid":       {fmt.Errorf("%w: limit", control.ErrInvalid), 400, "invalid request: limit", false},
-		"conflict":      {fmt.Errorf("%w: resume it first", control.ErrConflict), 409, "resume it first", false},
+		"not found":     {fmt.Errorf("store 9: %w", event.ErrNotFound), 404, "Not found", false},
+		"invalid":       {fmt.Errorf("%w: limit", control.ErrInvalid), 400, "That cannot be done Limit.", false},
+		"conflict":      {fmt.Errorf("%w: resume it first", control.ErrConflict), 409, "Not possible now Resume it first.", false},
 		"too slow":      {fmt.Errorf("reading: %w", context.DeadlineExceeded), 504, "took too long", false},
 		"anything else": {secret, 500, "See the log of the program.", true},
 	} {
@@ -249,6 +249,21 @@ func TestErrorsOfTheService(t *testing.T) {
 		}
 		if got := logs.FilterMessage("dashboard.failed").Len() > 0; got != c.logged {
 			t.Errorf("%s: logged is %t, want %t", name, got, c.logged)
+		}
+	}
+}
+
+// TestDetails: a page says once of which kind an error is, in its title.
+func TestDetails(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"There is no store 9.": fmt.Errorf("%w: there is no store 9", event.ErrNotFound),
+		"Store 9: not found.":  fmt.Errorf("store 9: %w", event.ErrNotFound),
+		"Limit is too large.":  fmt.Errorf("%w: limit is too large", control.ErrInvalid),
+		"Store 9 is paused.":   fmt.Errorf("%w: store 9 is paused", control.ErrConflict),
+	} {
+		if got := problemOf(t.Context(), err).Detail; got != want {
+			t.Errorf("of %q the page says %q, want %q", err, got, want)
 		}
 	}
 }

@@ -140,6 +140,9 @@ func (d *dashboard) eventPage(ctx context.Context, in *input) (page, error) {
 		return page{}, err
 	}
 	details, err := d.service.Event(ctx, id)
+	if errors.Is(err, event.ErrNotFound) {
+		return page{}, errNoEvent
+	}
 	if err != nil {
 		return page{}, err
 	}

@@ -183,7 +183,7 @@ func isOurPage(s string) bool {
 func (in *input) pathStore() (int64, error) {
 	id, err := strconv.ParseInt(in.path("id"), 10, 64)
 	if err != nil || id < 1 {
-		return 0, notFound("There is no such store: its id is a whole number.")
+		return 0, errNoStore
 	}
 	return id, nil
 }
@@ -199,5 +199,5 @@ func (in *input) pathEvent() (string, error) {
 	if id := in.path("id"); eventID.MatchString(id) {
 		return id, nil
 	}
-	return "", notFound("There is no event with that id.")
+	return "", errNoEvent
 }

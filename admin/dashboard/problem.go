@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -30,6 +31,8 @@ func notFound(detail string) *problem {
 }
 
 var (
+	errNoStore   = notFound("There is no such store. The page of all stores lists those that there are.")
+	errNoEvent   = notFound("There is no event with that id. An event is removed some time after its delivery, as storage.keep_delivered says.")
 	errNoPage    = notFound("There is no such page. The links above lead to those that there are.")
 	errMethod    = &problem{http.StatusMethodNotAllowed, "That cannot be done", "This address does not take that method. Use the links and buttons of the pages."}
 	errMediaType = &problem{http.StatusUnsupportedMediaType, "That cannot be done", "Send a form: application/x-www-form-urlencoded. Programs use the admin API, under /api/v1."}
@@ -47,11 +50,11 @@ func problemOf(ctx context.Context, err error) *problem {
 	case errors.As(err, &p):
 		return p
 	case errors.Is(err, event.ErrNotFound):
-		return notFound(err.Error())
+		return notFound(detailOf(err, event.ErrNotFound))
 	case errors.Is(err, control.ErrInvalid):
-		return invalid("%s", err)
+		return invalid("%s", detailOf(err, control.ErrInvalid))
 	case errors.Is(err, control.ErrConflict):
-		return &problem{http.StatusConflict, "Not possible now", err.Error()}
+		return &problem{http.StatusConflict, "Not possible now", detailOf(err, control.ErrConflict)}
 	case errors.Is(err, context.DeadlineExceeded):
 		return errTimeout
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
@@ -59,6 +62,11 @@ func problemOf(ctx context.Context, err error) *problem {
 	default:
 		return errInternal
 	}
+}
+
+// detailOf is what an error says beyond its kind, which the title of the page tells.
+func detailOf(err, kind error) string {
+	return title(strings.TrimPrefix(err.Error(), kind.Error()+": ")) + "."
 }
 
 // refuse answers with a page that tells the error. An error that the page does not tell

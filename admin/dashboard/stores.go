@@ -55,6 +55,9 @@ func (d *dashboard) storePage(ctx context.Context, in *input) (page, error) {
 		return page{}, err
 	}
 	store, err := d.service.Store(ctx, id)
+	if errors.Is(err, event.ErrNotFound) {
+		return page{}, errNoStore
+	}
 	if err != nil {
 		return page{}, err
 	}
