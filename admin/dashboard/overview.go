@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"time"
 
 	"github.com/ecwid-events/ecwid-events/control"
 )
@@ -21,6 +22,7 @@ type lookAtAll struct {
 	// Known is how many stores there are, and Counts how many are not ok.
 	Known   int
 	Counts  []stateCount
+	Flow    flow
 	Pending int
 	Dead    int
 	Total   *total // nil: nobody counted
@@ -55,7 +57,7 @@ func (d *dashboard) overview(ctx context.Context, in *input) (page, error) {
 	main := lookAtAll{
 		Status: status, Total: totalOf(h), Latest: showEvents(events.Events),
 		Attention: troublesOf(status.Attention, shown, callbacks), Well: allIsWell(shown, callbacks),
-		Counts: countStates(shown), Known: len(shown),
+		Counts: countStates(shown), Known: len(shown), Flow: flowOf(shown, callbacks, events.Events),
 	}
 	main.Stores, main.AllStores, main.MoreStores = worst(shown, (*shownStore).needsCare)
 	main.Callbacks, main.AllCallbacks, main.MoreCallbacks = worst(callbacks, (*shownCallback).needsCare)
@@ -69,4 +71,29 @@ func (d *dashboard) overview(ctx context.Context, in *input) (page, error) {
 		name = "(" + count(troubles) + ") " + name // for who looks at the tabs only
 	}
 	return page{name: "overview", Title: name, Main: main, Live: place, Charts: h != nil}, nil
+}
+
+// A flow says when each step of the way of an order last went well; nil: not since the
+// start, or never.
+type flow struct{ Polled, Detected, Accepted *time.Time }
+
+func flowOf(stores []shownStore, callbacks []shownCallback, newest []control.Event) flow {
+	var f flow
+	for i := range stores {
+		f.Polled = later(f.Polled, stores[i].LastSuccess)
+	}
+	for i := range callbacks {
+		f.Accepted = later(f.Accepted, callbacks[i].LastAccepted)
+	}
+	if len(newest) > 0 {
+		f.Detected = &newest[0].Data.DetectedAt
+	}
+	return f
+}
+
+func later(a, b *time.Time) *time.Time {
+	if a == nil || b != nil && b.After(*a) {
+		return b
+	}
+	return a
 }

@@ -130,6 +130,7 @@ func TestFacts(t *testing.T) {
 			target string
 			want   map[string]string
 		}{
+			{"/", map[string]string{"Started": "3 d ago", "Last good poll": "40 s ago", "Last event detected": "7 min ago", "Last delivery accepted": "1 s ago"}},
 			{"/stores/1001", map[string]string{
 				"Last poll": "40 s ago, took 420 ms: ok. 4 orders read, 0 created, 1 updated, 0 deleted.", "Last success": "40 s ago", "Next poll": "in 20 s",
 				"Orders": "1'200", "Events today": "5 since midnight, UTC; 0 since ever", "Schedule": "@every 1m", "Reconciled": "16 h ago", "Tags": "eu, team-0", "Callbacks": "all",
@@ -318,6 +319,23 @@ func TestMoreStoresInTrouble(t *testing.T) {
 			t.Errorf("%s: the overview does not say %q, or more:\n%s", name, c.want, text)
 		}
 	}
+}
+
+// TestFlow: what has not happened yet is said so.
+func TestFlow(t *testing.T) {
+	t.Parallel()
+	shop := newFake(time.Now())
+	shop.events = nil
+	for i := range shop.stores {
+		shop.stores[i].LastSuccess = nil
+	}
+	for i := range shop.callbacks {
+		shop.callbacks[i].LastAccepted = nil
+	}
+	d, _ := newDashboard(t, shop, "")
+	hold(t, "the overview", factsIn(get(t, d, "/").Body.String()), map[string]string{
+		"Last good poll": "none since the start", "Last event detected": "never", "Last delivery accepted": "none since the start",
+	})
 }
 
 // TestFollowing: only what shows the newest is kept up to date.
