@@ -143,11 +143,11 @@ func (t *trouble) aboutCallback(c *shownCallback) {
 	if c == nil {
 		return
 	}
+	t.Why = c.Meanwhile()
 	page := "/callbacks/" + c.Name
 	show := link("Show "+c.Name, page)
 	switch {
 	case c.Orphaned && c.Pending+c.Dead > 0:
-		t.Why = "Nobody gets them until they are given to another callback."
 		t.Actions = []action{link("Move or drop its deliveries", page)}
 	case c.Orphaned:
 		t.Actions = []action{order("End the pause of "+c.Name, page+"/resume")}
@@ -155,13 +155,10 @@ func (t *trouble) aboutCallback(c *shownCallback) {
 		t.Why = c.Name + " never got them: they were tried many times, and given up. They can be sent again."
 		t.Actions = []action{link("Dead deliveries of "+c.Name, "/deliveries?callback="+c.Name+"&state=dead"), link("Replay them…", page+"/replay")}
 	case c.Paused != "":
-		t.Why = "Its events wait until it is resumed; none is lost."
 		t.Actions = []action{order("Resume "+c.Name, page+"/resume"), show}
 	case strings.Contains(t.Command, "--state pending"):
-		t.Why = "Its events arrive, but late."
 		t.Actions = []action{link("Pending deliveries of "+c.Name, "/deliveries?callback="+c.Name+"&state=pending"), show}
 	default:
-		t.Why = "Its events wait and are tried again; none is lost."
 		t.Actions = []action{order("Test "+c.Name, page+"/test"), show}
 	}
 }

@@ -38,6 +38,22 @@ func addDays(callbacks []shownCallback, h *control.History) {
 // needsCare also where nothing is wrong any more, and what was given up is left.
 func (c *shownCallback) needsCare() bool { return c.State.needsCare() || c.Dead > 0 }
 
+// Meanwhile says what comes of the events of the callback while it is so.
+func (c *shownCallback) Meanwhile() string {
+	switch {
+	case c.Orphaned && c.Pending+c.Dead > 0:
+		return "Nobody gets them until they are given to another callback."
+	case c.State.Word == "paused":
+		return "Its events wait until it is resumed; none is lost."
+	case c.State.Word == "late":
+		return "Its events arrive, but late."
+	case c.State.Word == "open", c.State.Word == "failing":
+		return "Its events wait and are tried again; none is lost."
+	default:
+		return ""
+	}
+}
+
 // callbacksList is what the page of all callbacks shows.
 type callbacksList struct {
 	filtered
@@ -118,7 +134,7 @@ func (d *dashboard) callbackPage(ctx context.Context, in *input) (page, error) {
 	}
 	found.Day = dayOf(h, name)
 	place, err := d.newest(ctx)
-	return page{name: "callback", Title: "Callback " + name, Main: found, Live: place, Charts: h != nil}, err
+	return page{name: "callback", Title: "Callback " + name, Main: &found, Live: place, Charts: h != nil}, err
 }
 
 func (d *dashboard) orderCallback(ctx context.Context, in *input) (done, error) {

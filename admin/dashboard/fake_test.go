@@ -104,7 +104,7 @@ func troublesOfStore(s *control.Store) []control.Attention {
 	one := func(do, what string) []control.Attention {
 		return []control.Attention{{What: fmt.Sprintf("store %d", s.ID) + what, Do: do, StoreID: s.ID}}
 	}
-	switch state := stateOf(s); {
+	switch state := stateOf(s, time.Now()); {
 	case state.Word == "suspended":
 		return one(fmt.Sprintf("mend its order_secret, and reload or restart; or its plan, then: ecwid-events stores resume %d", s.ID), ": Ecwid refuses it: "+s.Suspended)
 	case s.Paused == control.PausedByHand:

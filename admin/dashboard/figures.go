@@ -238,7 +238,7 @@ func (d *day) Times() spark {
 		seconds(d.Latest.P95), d.When(), seconds(most), clockOf(marks[slowest].from))}
 }
 
-func clockOf(t time.Time) string { return at(t).Clock }
+func clockOf(t time.Time) string { return clock(t, time.Now()) }
 
 // sparkPath draws values from 0 to 1, one for each mark. Where there is none the line
 // is broken.

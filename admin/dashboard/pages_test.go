@@ -29,7 +29,7 @@ var (
 func readable(part string) string {
 	part = drawings.ReplaceAllString(part, "")
 	text := html.UnescapeString(tag.ReplaceAllString(part, " "))
-	text = strings.NewReplacer(" ,", ",", " ;", ";", " .", ".", "( ", "(", " )", ")", "\u202f", "'").Replace(spaces.ReplaceAllString(text, " "))
+	text = strings.NewReplacer(" ,", ",", " ;", ";", " :", ":", " .", ".", "( ", "(", " )", ")", "\u202f", "'").Replace(spaces.ReplaceAllString(text, " "))
 	return strings.TrimSpace(text)
 }
 
@@ -95,9 +95,9 @@ func TestRows(t *testing.T) {
 			{"/", "callback-list", "erp", map[string]string{"State": "ok", "Pending": "2", "Oldest pending": "4 s ago", "Dead": "0", "Last error": "timeout, 5 h ago"}},
 			{"/", "callback-list", "mailer", map[string]string{"State": "paused by hand", "Last error": "none", "95 % within": "–"}},
 			{"/", "callback-list", "search", map[string]string{"State": "failing its last attempt failed; it is tried again"}},
-			{"/", "callback-list", "reports", map[string]string{"State": "late its oldest event has waited since 1999-12-31 23:20 UTC"}},
+			{"/", "callback-list", "reports", map[string]string{"State": "late its oldest event has waited since Dec 31, 23:20 UTC"}},
 			{"/", "store-list", "1004", map[string]string{"State": "suspended 403: the plan of this store has no API access", "Orders": "1'311", "Events today": "14"}},
-			{"/", "store-list", "1008", map[string]string{"State": "overdue no good poll since 1999-12-31 21:00 UTC: timeout: no answer within 30s"}},
+			{"/", "store-list", "1008", map[string]string{"State": "overdue no good poll since Dec 31, 21:00 UTC: timeout: no answer within 30s"}},
 			{"/stores", "store-list", "1001", map[string]string{
 				"Store": "1001 Tea & Mugs", "State": "ok", "Last poll": "40 s ago", "Next poll": "in 20 s", "Orders": "1'200", "Events today": "5", "Reconciled": "16 h ago",
 			}},
@@ -106,7 +106,7 @@ func TestRows(t *testing.T) {
 			{"/stores", "store-list", "1013", map[string]string{"State": "paused by the configuration"}},
 			{"/stores", "store-list", "1021", map[string]string{"State": "learning its orders are being read for the first time", "Orders": "4'300 of 12'800 read", "Reconciled": "never"}},
 			{"/stores", "store-list", "1022", map[string]string{"State": "waiting not polled since the start", "Last poll": "not yet", "Next poll": "–", "Events today": "–"}},
-			{"/stores", "store-list", "1031", map[string]string{"State": "overdue no good poll since 1999-12-31 21:00 UTC", "Next poll": "due"}},
+			{"/stores", "store-list", "1031", map[string]string{"State": "overdue no good poll since Dec 31, 21:00 UTC", "Next poll": "due"}},
 			{"/events", "latest", "20529", map[string]string{"Type": "order.created", "Change": "total 118.5, paymentStatus PAID", "Store": "1005 Shop 1005", "Detected": "7 min ago"}},
 			{"/events", "latest", "20528", map[string]string{"Type": "order.updated", "Change": "paymentStatus AWAITING_PAYMENT → PAID, total 99.9 → 118.5 and 2 more"}},
 			{"/events", "latest", "20526", map[string]string{"Type": "order.deleted", "Change": "total 118.5, paymentStatus PAID"}},
@@ -131,6 +131,7 @@ func TestFacts(t *testing.T) {
 			want   map[string]string
 		}{
 			{"/", map[string]string{"Started": "3 d ago", "Last good poll": "40 s ago", "Last event detected": "7 min ago", "Last delivery accepted": "1 s ago"}},
+			{"/stores/1009", map[string]string{"Last poll": "40 s ago, took 420 ms: failed. 4 orders read, 0 created, 1 updated, 0 deleted."}},
 			{"/stores/1001", map[string]string{
 				"Last poll": "40 s ago, took 420 ms: ok. 4 orders read, 0 created, 1 updated, 0 deleted.", "Last success": "40 s ago", "Next poll": "in 20 s",
 				"Orders": "1'200", "Events today": "5 since midnight, UTC; 0 since ever", "Schedule": "@every 1m", "Reconciled": "16 h ago", "Tags": "eu, team-0", "Callbacks": "all",
@@ -141,7 +142,7 @@ func TestFacts(t *testing.T) {
 			{"/stores/1031", map[string]string{"Next poll": "due"}},
 			{"/callbacks/warehouse", map[string]string{
 				"Host": "wh.example.net", "Format": "cloudevents, thin (without the order itself and without the values that changed)", "Pending": "318, the oldest detected 52 min ago", "Dead": "61",
-				"Last error": "status 503, 1 min ago the receiver is not available", "Open": "since 50 min ago; the next event is tried in 40 s",
+				"Last error": "status 503, 1 min ago the receiver is not available", "Open": "since 50 min ago; the next try is in 40 s",
 			}},
 			{"/callbacks/erp", map[string]string{"Format": "standard, full", "Last accepted": "9 s ago"}},
 			{"/callbacks/mailer", map[string]string{"Paused": "since 1 d ago"}},
@@ -202,7 +203,7 @@ func TestAttention(t *testing.T) {
 				"What changes there is not seen while Ecwid refuses it. Mend its order_secret, and reload or restart; or its plan, then press “Try store 1004 again”. " +
 					"On the command line: ecwid-events stores resume 1004", "Try store 1004 again", "Show store 1004",
 			},
-			"store 1008 has had no good poll since 1999-12-31 21:00 UTC: timeout: no answer within 30s": {
+			"store 1008 has had no good poll since Dec 31, 21:00 UTC: timeout: no answer within 30s": {
 				"What has changed there since the last good poll is seen at the next good one. See whether Ecwid can be reached; polls go on by themselves on the schedule.",
 				"Poll store 1008 now", "Show store 1008",
 			},
@@ -278,10 +279,10 @@ func TestListOfStores(t *testing.T) {
 		"/stores?find=1007":            {"1 store matches of 64"},
 		"/stores?find=team-2&state=ok": {"18 stores match of 64"},
 		"/stores?find=none&state=ok":   {"0 stores match of 64"},
-		"/stores/1004":                 {"suspended", "Try again"},
+		"/stores/1004":                 {"suspended", "What changes there is not seen while Ecwid refuses it.", "Try again"},
 		"/stores/1013":                 {"The configuration pauses this store"},
 		"/callbacks/warehouse":         {"Replay all 61 dead…", "Drop the dead…", "Success rate"},
-		"/callbacks/old-crm":           {"orphaned", "Drop the pending…", "Move its deliveries"},
+		"/callbacks/old-crm":           {"orphaned", "Nobody gets them until they are given to another callback.", "Drop the pending…", "Move its deliveries"},
 		"/callbacks":                   {"Figures of erp as a table", "no attempt", "What the words mean"},
 		"/events?store=1003&type=order.deleted&object=20527": {"No event matches"},
 	} {
@@ -336,6 +337,19 @@ func TestFlow(t *testing.T) {
 	hold(t, "the overview", factsIn(get(t, d, "/").Body.String()), map[string]string{
 		"Last good poll": "none since the start", "Last event detected": "never", "Last delivery accepted": "none since the start",
 	})
+}
+
+// TestStoreWithoutAName is shown by its id alone.
+func TestStoreWithoutAName(t *testing.T) {
+	t.Parallel()
+	shop := newFake(time.Now())
+	shop.stores[0].Name, shop.events[125].Data.Store.Name = "store 1001", "store 1001"
+	d, _ := newDashboard(t, shop, "")
+	for _, target := range []string{"/stores", "/stores/1001", "/events?store=1001", "/events/" + shop.events[125].ID} {
+		if text := textOf(get(t, d, target)); strings.Contains(text, "store 1001") {
+			t.Errorf("GET %s says %q:\n%s", target, "store 1001", text)
+		}
+	}
 }
 
 // TestFollowing: only what shows the newest is kept up to date.

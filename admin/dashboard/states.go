@@ -55,7 +55,7 @@ var callbackStates = []string{"ok", "orphaned", "paused", "open", "failing", "la
 
 // stateOf says the worst that is to be said of a store. Tiles, filters and lists all
 // ask it, so that each store is the same everywhere.
-func stateOf(s *control.Store) state {
+func stateOf(s *control.Store, now time.Time) state {
 	switch {
 	case s.Suspended != "" && s.Paused != "":
 		return state{"suspended", "bad", s.Suspended + "; and paused " + byWhom(s.Paused)}
@@ -64,7 +64,7 @@ func stateOf(s *control.Store) state {
 	case s.Paused != "":
 		return state{"paused", "warn", byWhom(s.Paused)}
 	case s.Overdue:
-		return state{"overdue", "bad", overdueSince(s)}
+		return state{"overdue", "bad", overdueSince(s, now)}
 	case s.LastPoll != nil && s.LastPoll.Error != "":
 		return state{"failing", "bad", s.LastPoll.Error}
 	case s.Snapshot != nil && !s.Snapshot.Done:
@@ -84,10 +84,10 @@ func byWhom(p control.Paused) string {
 }
 
 // overdueSince tells a time and not how long ago it was, so that it stays the same.
-func overdueSince(s *control.Store) string {
+func overdueSince(s *control.Store, now time.Time) string {
 	text := "no good poll since the start"
 	if s.LastSuccess != nil {
-		text = "no good poll since " + s.LastSuccess.UTC().Format("2006-01-02 15:04 UTC")
+		text = "no good poll since " + clock(*s.LastSuccess, now)
 	}
 	if s.LastPoll != nil && s.LastPoll.Error != "" {
 		text += ": " + s.LastPoll.Error
@@ -111,7 +111,7 @@ func stateOfCallback(c *control.Callback, now time.Time) state {
 	case c.IsFailing():
 		return state{"failing", "warn", "its last attempt failed; it is tried again"}
 	case c.OldestPending != nil && now.Sub(*c.OldestPending) > lateAfter:
-		return state{"late", "warn", "its oldest event has waited since " + c.OldestPending.UTC().Format("2006-01-02 15:04 UTC")}
+		return state{"late", "warn", "its oldest event has waited since " + clock(*c.OldestPending, now)}
 	default:
 		return state{Word: "ok", Level: "ok"}
 	}
@@ -126,12 +126,20 @@ type shownStore struct {
 func showStores(stores []control.Store) []shownStore {
 	shown := make([]shownStore, 0, len(stores))
 	for i := range stores {
-		shown = append(shown, shownStore{stores[i], stateOf(&stores[i])})
+		shown = append(shown, shownStore{stores[i], stateOf(&stores[i], time.Now())})
 	}
 	return shown
 }
 
 func (s *shownStore) needsCare() bool { return s.State.needsCare() }
+
+// Meanwhile says what comes of a store that is in trouble.
+func (s *shownStore) Meanwhile() string {
+	if !s.needsCare() {
+		return ""
+	}
+	return unseen(s.State.Word)
+}
 
 // Learning tells that the orders of the store are being read for the first time.
 func (s *shownStore) Learning() bool { return s.Snapshot != nil && !s.Snapshot.Done }

@@ -37,9 +37,9 @@ func TestStatesOfStores(t *testing.T) {
 	}{
 		"all is well":                       {last, state{Word: "ok", Level: "ok"}},
 		"a good poll long ago":              {polled(3*hour, ""), state{Word: "ok", Level: "ok"}},
-		"overdue":                           {overdue(polled(3*hour, "")), state{"overdue", "bad", "no good poll since 2026-11-23 09:00 UTC"}},
+		"overdue":                           {overdue(polled(3*hour, "")), state{"overdue", "bad", "no good poll since 09:00 UTC"}},
 		"failing":                           {polled(3*hour, "timeout"), state{"failing", "bad", "timeout"}},
-		"failing for long":                  {overdue(polled(3*hour, "timeout")), state{"overdue", "bad", "no good poll since 2026-11-23 09:00 UTC: timeout"}},
+		"failing for long":                  {overdue(polled(3*hour, "timeout")), state{"overdue", "bad", "no good poll since 09:00 UTC: timeout"}},
 		"failing since the start":           {never, state{"failing", "bad", "timeout"}},
 		"failing for long since the start":  {overdue(never), state{"overdue", "bad", "no good poll since the start: timeout"}},
 		"never polled, for long":            {overdue(control.Store{}), state{"overdue", "bad", "no good poll since the start"}},
@@ -50,7 +50,7 @@ func TestStatesOfStores(t *testing.T) {
 		"read for the first time":           {first, state{"learning", "wait", "its orders are being read for the first time"}},
 		"read for the first time, unpolled": {control.Store{Snapshot: &control.Snapshot{}}, state{"learning", "wait", "its orders are being read for the first time"}},
 	} {
-		if diff := cmp.Diff(c.want, stateOf(&c.store)); diff != "" {
+		if diff := cmp.Diff(c.want, stateOf(&c.store, noon)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/ecwid-events/ecwid-events/control"
 	"github.com/ecwid-events/ecwid-events/event"
@@ -46,6 +48,14 @@ type oneStore struct {
 	Latest []shownEvent
 }
 
+// OtherError is why the last poll failed, where the state does not say so already.
+func (s *oneStore) OtherError() string {
+	if s.LastPoll == nil || strings.Contains(s.State.Why, s.LastPoll.Error) {
+		return ""
+	}
+	return s.LastPoll.Error
+}
+
 func (d *dashboard) storePage(ctx context.Context, in *input) (page, error) {
 	id, err := in.pathStore()
 	if err == nil {
@@ -69,7 +79,7 @@ func (d *dashboard) storePage(ctx context.Context, in *input) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	main := oneStore{shownStore{store, stateOf(&store)}, showEvents(events.Events)}
+	main := oneStore{shownStore{store, stateOf(&store, time.Now())}, showEvents(events.Events)}
 	return page{name: "store", Title: "Store " + strconv.FormatInt(id, 10), Main: &main, Live: place}, nil
 }
 

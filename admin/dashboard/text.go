@@ -18,6 +18,7 @@ var functions = template.FuncMap{
 	"count":   count,
 	"cut":     func(s string) string { return shorten(s, 200) },
 	"join":    func(words []string) string { return strings.Join(words, ", ") },
+	"name":    nameOf,
 	"list":    func(items ...any) []any { return items },
 	"percent": percent,
 	"plural":  plural,
@@ -50,11 +51,17 @@ func at(t any) *moment {
 		return nil
 	}
 	known = known.UTC()
-	clock := known.Format("15:04") + " UTC"
-	if known.Format(time.DateOnly) != time.Now().UTC().Format(time.DateOnly) {
-		clock = known.Format("Jan 2, ") + clock
+	return &moment{known.Format(time.RFC3339), known.Format(time.DateTime) + " UTC", clock(known, time.Now()), fromNow(time.Until(known))}
+}
+
+// clock is the time of day, with the day unless it is that of now.
+func clock(t, now time.Time) string {
+	t = t.UTC()
+	text := t.Format("15:04 UTC")
+	if t.Format(time.DateOnly) != now.UTC().Format(time.DateOnly) {
+		text = t.Format("Jan 2, ") + text
 	}
-	return &moment{known.Format(time.RFC3339), known.Format(time.DateTime) + " UTC", clock, fromNow(time.Until(known))}
+	return text
 }
 
 // fromNow says how far a time is away, the past as negative. dashboard.js says the same.
@@ -93,6 +100,15 @@ func seconds(s float64) string {
 	default:
 		return time.Duration(s * float64(time.Second)).Round(time.Second).String()
 	}
+}
+
+// nameOf is the name of a store that has one; else the configuration makes it of the id,
+// which is shown anyway.
+func nameOf(id int64, name string) string {
+	if name == "store "+strconv.FormatInt(id, 10) {
+		return ""
+	}
+	return name
 }
 
 // count groups the digits of a whole number by three.
