@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"bytes"
 	"fmt"
 	"html/template"
 	"math"
@@ -170,7 +171,7 @@ func showControls(page []byte) []byte {
 	steers := func(r rune) bool {
 		return r == utf8.RuneError || r != '\n' && r != '\t' && unicode.In(r, unicode.Cc, unicode.Bidi_Control)
 	}
-	if !slices.ContainsFunc([]rune(string(page)), steers) {
+	if !bytes.ContainsFunc(page, steers) {
 		return page
 	}
 	var shown strings.Builder

@@ -201,8 +201,8 @@
   }
 
   function show(fresh) {
-    const script = (page) => page.querySelector("script[src*='/dashboard.js']").getAttribute("src");
-    if (script(fresh) !== script(document)) return location.reload(); // another version of the program
+    const assets = (page) => [...page.querySelectorAll("[src^='/assets/'], [href^='/assets/']")].map((e) => e.getAttribute("src") ?? e.getAttribute("href")).join();
+    if (assets(fresh) !== assets(document)) return location.reload(); // another version of the program
     seenAt = Number(fresh.body.dataset.now);
     ahead = seenAt - clock();
     title = fresh.title;

@@ -90,6 +90,11 @@ export async function liveTroubles(visit) {
   await live(page);
   await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
   await page.waitForEvent("load"); // a page that comes back from the browser's memory is old
+
+  // The daemon was upgraded meanwhile: the page needs what it was made for.
+  await live(page);
+  await page.evaluate(() => { document.querySelector("link[href*='dashboard.css']").setAttribute("href", "/assets/dashboard.css?before"); });
+  await Promise.all([page.waitForEvent("load"), shop.happen(1001, "Y")]);
 }
 
 export async function clicksWhileLive(visit) {
