@@ -91,6 +91,13 @@ var (
 			Raw: json.RawMessage(`{"id":"EBJFT","total":12.50}`),
 		},
 	}
+	shownCreated = control.Event{
+		ID: "evt_1c9a", Type: "order.created", Timestamp: now.Add(-time.Minute),
+		Data: control.EventData{
+			ObjectID: "EBJFT", ObjectType: "orders", EventType: "CREATED", Store: control.EventStore{ID: 1003, Name: "Flower shop"},
+			Sequence: 4710, Version: 1, DetectedAt: now, Changes: []event.Change{}, Raw: json.RawMessage(`{"id":"EBJFT","total":12.50}`),
+		},
+	}
 	shownDelivery = control.Delivery{
 		Callback: "erp", EventID: "evt_4f0c", StoreID: 1003, ObjectID: "EBJFT", State: event.Pending, Attempts: 2, LastAttempt: ago(20 * time.Second), NextAttempt: ago(-time.Minute),
 		LastError: &control.LastError{At: *ago(20 * time.Second), Error: "status", Detail: "Service Unavailable", Status: 503},
@@ -147,7 +154,9 @@ func TestWhatCommandsPrint(t *testing.T) {
 		"event.txt": func(p *print.Printer) error {
 			return printDetails(p, &control.EventDetails{Event: shownEvent, Deliveries: []control.Delivery{shownDelivery}}, true)
 		},
-		"followed.txt":  func(p *print.Printer) error { return printFollowed(p, &shownEvent, false) },
+		"followed.txt": func(p *print.Printer) error {
+			return errors.Join(printFollowed(p, &shownCreated, false), printFollowed(p, &shownEvent, false))
+		},
 		"followed.json": func(p *print.Printer) error { return printFollowed(p, &shownEvent, true) },
 		"status.json":   func(p *print.Printer) error { return p.JSON(status) },
 	} {
