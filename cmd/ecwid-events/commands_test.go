@@ -136,6 +136,8 @@ func TestWhatCommandsPrint(t *testing.T) {
 		e.ID = id + strings.Repeat("a", 56)
 		return e
 	}
+	longDelivery := shownDelivery
+	longDelivery.EventID, longDelivery.LastError = long("evt_4f0c1122").ID, nil
 	calm := control.Status{Version: "1.2.3", Stores: control.StoreCounts{Total: 1}, Callbacks: shownCallbacks[:1]}
 	for name, show := range map[string]func(*print.Printer) error{
 		"status.txt":    func(p *print.Printer) error { return printStatus(p, &status, now) },
@@ -149,8 +151,13 @@ func TestWhatCommandsPrint(t *testing.T) {
 		"nothing.txt": func(p *print.Printer) error {
 			return errors.Join(printEvents(p, nil, 0), printStores(p, nil, now), printCallbacks(p, nil, now))
 		},
-		"crowd.txt":      func(p *print.Printer) error { return printStatus(p, &crowd, now) },
-		"deliveries.txt": func(p *print.Printer) error { return printDeliveries(p, []control.Delivery{shownDelivery}, now) },
+		"crowd.txt": func(p *print.Printer) error { return printStatus(p, &crowd, now) },
+		"deliveries.txt": func(p *print.Printer) error {
+			return printDeliveries(p, []control.Delivery{shownDelivery, longDelivery}, 0, now)
+		},
+		"deliveries_narrow.txt": func(p *print.Printer) error {
+			return printDeliveries(p, []control.Delivery{shownDelivery, longDelivery}, 80, now)
+		},
 		"event.txt": func(p *print.Printer) error {
 			return printDetails(p, &control.EventDetails{Event: shownEvent, Deliveries: []control.Delivery{shownDelivery}}, true)
 		},
@@ -288,7 +295,11 @@ func TestCommandsWithAndWithoutADaemon(t *testing.T) {
 	} {
 		contains(ask(0, strings.Fields(line)...), running[line])
 	}
-	contains(ask(1, "events", "show", "evt_unknown"), "there is no event evt_unknown")
+	contains(ask(0, "events", "show", events[0].ID[:10]), events[0].ID)
+	contains(ask(0, "events", "show", events[0].ID[:10]+"…"), events[0].ID)
+	for _, args := range []string{"events show evt_unknown", "events show evt_" + strings.Repeat("0", 64), "replay evt_unknown"} {
+		contains(ask(1, strings.Fields(args)...), "there is no event evt_")
+	}
 	contains(ask(1, "stores", "poll", "7"), "store 7")
 	for _, unknown := range []string{
 		"events list --store 99999", "events follow --store 99999", "deliveries list --store 99999", "deliveries list --callback nobody",

@@ -49,7 +49,7 @@ all, with why the last attempt failed. events show tells every attempt of one.`,
 				if len(found) == 0 {
 					return p.Line(print.Plain, "no %s deliveries", state)
 				}
-				return printDeliveries(p, found, time.Now())
+				return printDeliveries(p, found, p.Width(), time.Now())
 			})
 		},
 	}
@@ -94,7 +94,9 @@ func deliveriesOf(ctx context.Context, s control.Service, q control.DeliveryQuer
 	return found, nil
 }
 
-func printDeliveries(p *print.Printer, found []control.Delivery, now time.Time) error {
+// printDeliveries shortens the ids where a terminal is too narrow for them, as printEvents
+// does.
+func printDeliveries(p *print.Printer, found []control.Delivery, width int, now time.Time) error {
 	rows := make([][]print.Cell, 0, len(found))
 	for i := range found {
 		d := &found[i]
@@ -105,7 +107,12 @@ func printDeliveries(p *print.Printer, found []control.Delivery, now time.Time) 
 			print.Text("%s", whyFailed(d.LastError)),
 		})
 	}
-	return p.Table([]string{"CALLBACK", "STORE", "OBJECT", "STATE", "ATTEMPTS", "LAST", "EVENT", "ERROR"}, rows)
+	headings := []string{"CALLBACK", "STORE", "OBJECT", "STATE", "ATTEMPTS", "LAST", "EVENT", "ERROR"}
+	if width > 0 && print.TableWidth(headings, rows) > width {
+		const id = 6
+		shortenIDs(rows, id)
+	}
+	return p.Table(headings, rows)
 }
 
 // whyFailed comes last in a row, for a detail may be long.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 	"unicode/utf8"
@@ -145,9 +144,7 @@ func printEvents(p *print.Printer, events []control.Event, width int) error {
 		return p.Table(headings, rows)
 	}
 	const changes, id = 4, 5
-	for i, short := range uniquePrefixes(events) {
-		rows[i][id].Text = short
-	}
+	shortenIDs(rows, id)
 	if over := print.TableWidth(headings, rows) - width; over > 0 {
 		widest := len(headings[changes])
 		for _, row := range rows {
@@ -158,30 +155,6 @@ func printEvents(p *print.Printer, events []control.Event, width int) error {
 		}
 	}
 	return p.Table(headings, rows)
-}
-
-// uniquePrefixes returns the beginnings of the ids, as long as it takes to tell them
-// apart.
-func uniquePrefixes(events []control.Event) []string {
-	const least = len("evt_") + 6
-	for n := least; ; n++ {
-		seen, short := make(map[string]string, len(events)), make([]string, len(events))
-		unique, longer := true, false
-		for i := range events {
-			id := events[i].ID
-			short[i] = id
-			if len(id) > n+1 {
-				short[i], longer = id[:n]+"…", true
-			}
-			if other, ok := seen[short[i]]; ok && other != id {
-				unique = false
-			}
-			seen[short[i]] = id
-		}
-		if unique || !longer {
-			return short
-		}
-	}
 }
 
 func eventRow(e *control.Event) []print.Cell {
@@ -220,17 +193,19 @@ func newEventsShow() *cobra.Command {
 	var q inquiry
 	var raw bool
 	cmd := &cobra.Command{
-		Use:               "show EVENT",
-		Short:             "Show an event, what changed, and each attempt to deliver it",
+		Use:   "show EVENT",
+		Short: "Show an event, what changed, and each attempt to deliver it",
+		Long: `Show an event, what changed, and each attempt to deliver it. The beginning of its
+id is enough, as lists show it, as long as no other of the newest events has it.`,
 		Args:              oneArgument("EVENT"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return q.ask(cmd, func(ctx context.Context, s control.Service, p *print.Printer) error {
-				details, err := s.Event(ctx, args[0])
-				switch {
-				case err != nil:
+				details, err := findEvent(ctx, s, args[0])
+				if err != nil {
 					return err
-				case q.json():
+				}
+				if q.json() {
 					return p.JSON(details)
 				}
 				return printDetails(p, &details, raw)

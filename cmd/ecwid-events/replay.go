@@ -36,6 +36,13 @@ holds up none.`,
 				return err
 			}
 			return q.ask(cmd, func(ctx context.Context, s control.Service, p *print.Printer) error {
+				if r.EventID != "" {
+					details, err := findEvent(ctx, s, r.EventID)
+					if err != nil {
+						return err
+					}
+					r.EventID = details.Event.ID
+				}
 				replayed, err := s.Replay(ctx, r)
 				if err != nil {
 					return err
