@@ -18,7 +18,10 @@ func oneArgument(name string) cobra.PositionalArgs { return between(1, 1, name) 
 
 func atMostOneArgument(name string) cobra.PositionalArgs { return between(0, 1, name) }
 
-func someArguments(name string) cobra.PositionalArgs { return between(1, 1000, name) }
+// mostArguments is how many stores or callbacks a command takes at once.
+const mostArguments = 1000
+
+func someArguments(name string) cobra.PositionalArgs { return between(1, mostArguments, name) }
 
 func twoArguments(first, second string) cobra.PositionalArgs {
 	return between(2, 2, first+" and "+second)

@@ -115,7 +115,7 @@ func newCallbacksTest() *cobra.Command {
 		Long: `POST an event of the type test to a callback, with its headers and its signature,
 and say what it answered. Nothing is stored.`,
 		Args:              oneArgument("NAME"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: q.complete(1, callbackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return q.ask(cmd, func(ctx context.Context, s control.Service, p *print.Printer) error {
 				a, err := s.TestCallback(ctx, args[0])
@@ -150,7 +150,7 @@ func newCallbackCommand(verb, short, long, done string, do func(control.Service,
 		Short:             short,
 		Long:              short + ".\n\n" + long,
 		Args:              someArguments("NAME"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: q.complete(mostArguments, callbackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return q.ask(cmd, func(ctx context.Context, s control.Service, p *print.Printer) error {
 				for _, name := range args {

@@ -197,7 +197,8 @@ func newDBBackup() *cobra.Command {
 file appears when it is on disk and has been checked from end to end, or not at all.
 While the daemon runs, it gives the copy, and goes on with its work.
 To restore it, stop the daemon and copy it to storage.path.`,
-		Args: oneArgument("FILE"),
+		Args:              oneArgument("FILE"),
+		ValidArgsFunction: completeFiles(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, _, err := loadExtent(config.StorageOnly, path)
 			if err != nil {
@@ -269,6 +270,7 @@ stays as it is. The daemon must not run meanwhile.`,
 	}
 	addConfigFlag(cmd, &path)
 	cmd.Flags().StringVar(&to, "to", "", "write the compact file there instead, and leave the storage as it is")
+	_ = cmd.RegisterFlagCompletionFunc("to", completeFiles())
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "replace the file that --to names when it is there")
 	return cmd
 }

@@ -61,6 +61,8 @@ all, with why the last attempt failed. events show tells every attempt of one.`,
 	cmd.Flags().IntVar(&limit, "limit", 50, "how many at most, for each callback")
 	states := []string{string(event.Pending), string(event.Delivered), string(event.Dead)}
 	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(states, cobra.ShellCompDirectiveNoFileComp))
+	q.completeFlag(cmd, "callback", callbackNames)
+	q.completeFlag(cmd, "store", storeIDs)
 	return cmd
 }
 
@@ -141,7 +143,7 @@ func newDeliveriesMove() *cobra.Command {
 configured any more, to one that is. Each keeps its body and its attempts, and waits for
 those that it waited for before, whatever the ordering of the other callback.`,
 		Args:              twoArguments("FROM", "TO"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: q.complete(2, callbackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return q.ask(cmd, func(ctx context.Context, s control.Service, p *print.Printer) error {
 				n, err := s.Move(ctx, args[0], args[1])
@@ -166,7 +168,7 @@ func newDeliveriesDrop() *cobra.Command {
 		Long: `Remove the dead deliveries of a callback, or with --state pending those that wait.
 The callback will never receive them. It asks first, unless --yes is given.`,
 		Args:              oneArgument("CALLBACK"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: q.complete(1, callbackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			question := fmt.Sprintf("Remove all %s deliveries of callback %s for good?", state, args[0])
 			if !yes {
@@ -185,6 +187,8 @@ The callback will never receive them. It asks first, unless --yes is given.`,
 	}
 	q.addFlags(cmd)
 	cmd.Flags().StringVar(&state, "state", string(event.Dead), "dead or pending")
+	states := []string{string(event.Dead), string(event.Pending)}
+	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(states, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return cmd
 }

@@ -32,7 +32,7 @@ type selection struct {
 	from, to string
 }
 
-func (s *selection) addFlags(cmd *cobra.Command) {
+func (s *selection) addFlags(cmd *cobra.Command, q *inquiry) {
 	cmd.Flags().Int64Var(&s.store, "store", 0, "only this store's")
 	cmd.Flags().StringVar(&s.typ, "type", "", "only this type: order.created, order.updated or order.deleted")
 	cmd.Flags().StringVar(&s.object, "object", "", "only this order's, by its id")
@@ -41,6 +41,8 @@ func (s *selection) addFlags(cmd *cobra.Command) {
 		types = append(types, string(t))
 	}
 	_ = cmd.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(types, cobra.ShellCompDirectiveNoFileComp))
+	q.completeFlag(cmd, "store", storeIDs)
+	q.completeFlag(cmd, "object", objectIDs)
 }
 
 func (s *selection) addRangeFlags(cmd *cobra.Command) {
@@ -106,7 +108,7 @@ func newEventsList() *cobra.Command {
 	}
 	q.addFlags(cmd)
 	q.addOutputFlag(cmd)
-	s.addFlags(cmd)
+	s.addFlags(cmd, &q)
 	s.addRangeFlags(cmd)
 	cmd.Flags().IntVar(&limit, "limit", 50, "how many at most")
 	return cmd
@@ -198,7 +200,7 @@ func newEventsShow() *cobra.Command {
 		Long: `Show an event, what changed, and each attempt to deliver it. The beginning of its
 id is enough, as lists show it, as long as no other of the newest events has it.`,
 		Args:              oneArgument("EVENT"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: q.complete(1, eventIDs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return q.ask(cmd, func(ctx context.Context, s control.Service, p *print.Printer) error {
 				details, err := findEvent(ctx, s, args[0])

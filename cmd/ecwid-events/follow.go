@@ -44,7 +44,7 @@ event a line.`,
 	}
 	q.addFlags(cmd)
 	q.addOutputFlag(cmd)
-	s.addFlags(cmd)
+	s.addFlags(cmd, &q)
 	return cmd
 }
 

@@ -60,6 +60,8 @@ what they hold.`,
 	addConfigFlag(cmd, &path)
 	cmd.Flags().Int64Var(&storeID, "store", 0, "the order's store")
 	cmd.Flags().StringVar(&order, "order", "", "the order's id, as events list shows it")
+	completeFlagFrom(cmd, "store", &path, storeIDs)
+	completeFlagFrom(cmd, "order", &path, objectIDs)
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	cmd.Flags().BoolVar(&compact, "compact", false, "remove the remains from the file too, see db compact")
 	return cmd

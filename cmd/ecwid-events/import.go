@@ -31,7 +31,8 @@ A directory of instances can also be used as it is: see stores_dir.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return importInstances(cmd, args, reveal) },
+		ValidArgsFunction: completeFiles("json"),
+		RunE:              func(cmd *cobra.Command, args []string) error { return importInstances(cmd, args, reveal) },
 	}
 	cmd.Flags().BoolVar(&reveal, "show-secrets", false, "write the secrets into the YAML, instead of references to environment variables")
 	return cmd

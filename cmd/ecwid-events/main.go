@@ -71,6 +71,7 @@ func newRoot() *cobra.Command {
 		newStatus(), newStores(), newCallbacks(), newEvents(), newDeliveries(), newReplay(),
 		newDB(), newImport(), newHealthcheck(), newVersion(),
 	)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultCompletionCmd()
 	beStrict(root)
@@ -84,6 +85,18 @@ func newHelp() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
 		Short: "Help about any command",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (found []cobra.Completion, _ cobra.ShellCompDirective) {
+			asked, _, err := cmd.Root().Find(args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			for _, c := range asked.Commands() {
+				if c.IsAvailableCommand() {
+					found = append(found, cobra.CompletionWithDesc(c.Name(), c.Short))
+				}
+			}
+			return found, cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			asked, rest, err := cmd.Root().Find(args)
 			if err == nil {

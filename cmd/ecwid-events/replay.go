@@ -27,7 +27,7 @@ holds up none.`,
   ecwid-events replay --dead
   ecwid-events replay --from 2026-11-23T06:00:00Z --to 2026-11-23T07:00:00Z --callback crm`,
 		Args:              atMostOneArgument("EVENT"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: q.complete(1, eventIDs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				r.EventID = args[0]
@@ -63,6 +63,8 @@ holds up none.`,
 	cmd.Flags().BoolVar(&r.Dead, "dead", false, "the dead deliveries")
 	cmd.Flags().StringVar(&r.Callback, "callback", "", "to this callback only")
 	cmd.Flags().Int64Var(&r.StoreID, "store", 0, "of this store only")
+	q.completeFlag(cmd, "callback", callbackNames)
+	q.completeFlag(cmd, "store", storeIDs)
 	return cmd
 }
 

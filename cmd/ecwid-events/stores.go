@@ -119,7 +119,7 @@ func newStoreCommand(verb, short, long, done string, do func(control.Service, co
 		Short:             short,
 		Long:              short + ".\n\n" + long,
 		Args:              someArguments("STORE"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: q.complete(mostArguments, storeIDs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ids := make([]int64, len(args))
 			for i, arg := range args {

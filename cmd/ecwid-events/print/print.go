@@ -82,7 +82,7 @@ func (p *Printer) JSONLine(v any) error {
 
 // Line writes one line of text.
 func (p *Printer) Line(c Color, format string, args ...any) error {
-	_, err := fmt.Fprintln(p.out, p.paint(c, clean(fmt.Sprintf(format, args...))))
+	_, err := fmt.Fprintln(p.out, p.paint(c, Clean(fmt.Sprintf(format, args...))))
 	return err
 }
 
@@ -113,7 +113,7 @@ func (p *Printer) Table(headings []string, rows [][]Cell) error {
 	widths := make([]int, len(headings))
 	for _, row := range all {
 		for i := range row {
-			row[i].Text = clean(row[i].Text)
+			row[i].Text = Clean(row[i].Text)
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i].Text))
 		}
 	}
@@ -149,8 +149,8 @@ func TableWidth(headings []string, rows [][]Cell) int {
 	return sum
 }
 
-// clean keeps text from steering the terminal.
-func clean(text string) string {
+// Clean keeps text from steering the terminal.
+func Clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == utf8.RuneError {
 			return '\uFFFD'
