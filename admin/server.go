@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -123,6 +124,9 @@ func New(o Options) (*Server, error) {
 func (s *Server) Listen(ctx context.Context) (net.Addr, error) {
 	var c net.ListenConfig
 	l, err := c.Listen(ctx, "tcp", s.o.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w: another program listens there: stop it, or choose another admin.listen", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listening for the admin API on %s (admin.listen): %w", s.o.Listen, err)
 	}

@@ -318,7 +318,7 @@ func TestListenAndRun(t *testing.T) {
 		t.Errorf("logs %v for %v", lines, address)
 	}
 	second, _ := newServer(t, &fake{}, func(o *Options) { o.Listen = address.String() })
-	if _, err := second.Listen(t.Context()); err == nil || !strings.Contains(err.Error(), "admin.listen") {
+	if _, err := second.Listen(t.Context()); err == nil || !strings.Contains(err.Error(), "(admin.listen): ") || !strings.Contains(err.Error(), "choose another admin.listen") {
 		t.Errorf("listening where another listens gives %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -16,7 +16,7 @@ func newCallbacks() *cobra.Command {
 		Use:   "callbacks",
 		Short: "See and steer the callbacks",
 		Args:  noArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:  showHelp,
 	}
 	cmd.AddCommand(newCallbacksList(), newCallbacksTest(),
 		newCallbackCommand("pause", "Stop delivering to a callback until it is resumed",

@@ -40,6 +40,16 @@ func TestCommandLine(t *testing.T) {
 		"an unknown flag": {
 			args: []string{"run", "--foo"}, status: 2, stderr: []string{"unknown flag: --foo", "Try: ecwid-events run --help"},
 		},
+		"a flag of another kind": {
+			args: []string{"events", "list", "--store", "shop"}, status: 2,
+			stderr: []string{`--store takes a whole number, not "shop"`, "Try: ecwid-events events list --help"},
+		},
+		"a time that is none": {
+			args: []string{"demo", "--for", "soon"}, status: 2, stderr: []string{`--for takes a duration, such as 30s or 5m, not "soon"`},
+		},
+		"a mistyped command of a command": {
+			args: []string{"events", "lits"}, status: 2, stderr: []string{`unknown command "lits": did you mean list?`},
+		},
 		"an argument too many": {
 			args: []string{"check", "config.yaml"}, status: 2, stderr: []string{`unknown argument "config.yaml"`},
 		},
@@ -62,7 +72,7 @@ func TestCommandLine(t *testing.T) {
 			args: []string{"completion", "bash"}, stdout: []string{"bash completion V2 for ecwid-events"},
 		},
 		"completion for a shell that is not supported": {
-			args: []string{"completion", "tcsh"}, status: 2, stderr: []string{`unknown argument "tcsh"`},
+			args: []string{"completion", "tcsh"}, status: 2, stderr: []string{`unknown command "tcsh"`},
 		},
 		"completion with an argument too many": {
 			args: []string{"completion", "bash", "zsh"}, status: 2, stderr: []string{`unknown argument "zsh"`},
@@ -116,6 +126,11 @@ func TestCommandLine(t *testing.T) {
 			files: map[string]string{"config.yaml": smallConfig, "ecwid-events.db": "SQLite format 3\x00 and more"},
 			env:   secret, args: []string{"run"}, status: 1,
 			stderr: []string{"opening the storage", "not a storage of ecwid-events"},
+		},
+		"a storage where nobody may write": { // root neither
+			files: map[string]string{"config.yaml": smallConfig + "storage: {path: /sys/ecwid-events.db}\n"},
+			env:   secret, args: []string{"run"}, status: 1,
+			stderr: []string{"opening the storage", "/sys/ecwid-events.db: ", "set storage.path to another place"},
 		},
 		"a demo of negative length": {
 			args: []string{"demo", "--for", "-1s"}, status: 2, stderr: []string{"--for must not be negative"},

@@ -30,9 +30,8 @@ func newDB() *cobra.Command {
 		Long: `Work on the storage as a whole. While the daemon runs it is asked to, but for compact:
 that needs the file for itself. Stop the daemon for the moment then. It goes on where
 it was, and nothing is missed meanwhile.`,
-		SuggestionsMinimumDistance: 2,
-		Args:                       noArguments,
-		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: noArguments,
+		RunE: showHelp,
 	}
 	cmd.AddCommand(newDBCheck(), newDBBackup(), newDBCompact(), newDBForget())
 	return cmd

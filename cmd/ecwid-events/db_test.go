@@ -83,7 +83,7 @@ func TestDBWrongUse(t *testing.T) {
 		"forget":                          "name the order: --store ID --order ID",
 		"forget --store 1003":             "name the order",
 		"forget --order A":                "name the order",
-		"forget --store x --order A":      "invalid argument",
+		"forget --store x --order A":      `--store takes a whole number, not "x"`,
 		"forget --store -1 --order A":     "name the order",
 		"forget --store 1003 --order ABC": "there is no terminal to ask on: add --yes",
 		"check --config none.yaml":        "none.yaml",

@@ -17,7 +17,7 @@ func newDeliveries() *cobra.Command {
 		Use:   "deliveries",
 		Short: "See what is pending or dead, and settle what is left of old callbacks",
 		Args:  noArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:  showHelp,
 	}
 	cmd.AddCommand(newDeliveriesList(), newDeliveriesMove(), newDeliveriesDrop())
 	return cmd

@@ -18,7 +18,7 @@ func newEvents() *cobra.Command {
 		Use:   "events",
 		Short: "See what was detected",
 		Args:  noArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:  showHelp,
 	}
 	cmd.AddCommand(newEventsList(), newEventsShow(), newEventsFollow())
 	return cmd

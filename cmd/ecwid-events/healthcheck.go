@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -58,5 +59,16 @@ func checkHealth(ctx context.Context, base string) error {
 		return nil
 	}
 	reason, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10)) // whatever it says helps
-	return errors.New("the daemon is not ready: " + strings.TrimSpace(string(reason)))
+	return errors.New("the daemon is not ready: " + readable(reason))
+}
+
+// readable is what a problem of the daemon tells a person, and any other answer as it is.
+func readable(answer []byte) string {
+	var problem struct {
+		Detail string `json:"detail"`
+	}
+	if err := json.Unmarshal(answer, &problem); err == nil && problem.Detail != "" {
+		return problem.Detail
+	}
+	return strings.TrimSpace(string(answer))
 }

@@ -12,12 +12,14 @@ import (
 func TestHealthcheck(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		answer, status int
-		stderr         string
+		answer int
+		body   string
+		status int
+		stderr string
 	}{
-		"ready":       {http.StatusOK, 0, ""},
-		"not ready":   {http.StatusServiceUnavailable, 1, "the daemon is not ready: the storage fails"},
-		"another one": {http.StatusNotFound, 1, "the daemon is not ready: the storage fails"},
+		"ready":       {http.StatusOK, `{"status":"ready"}`, 0, ""},
+		"not ready":   {http.StatusServiceUnavailable, `{"title":"Not ready","status":503,"detail":"the storage fails: no space"}`, 1, "the daemon is not ready: the storage fails: no space\n"},
+		"another one": {http.StatusNotFound, "what storage?\n", 1, "the daemon is not ready: what storage?\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -26,7 +28,7 @@ func TestHealthcheck(t *testing.T) {
 					t.Errorf("asks for %s", r.URL.Path)
 				}
 				w.WriteHeader(test.answer)
-				_, _ = w.Write([]byte("the storage fails"))
+				_, _ = w.Write([]byte(test.body))
 			}))
 			defer daemon.Close()
 			// The rest of the configuration is faulty: a daemon goes on with the one before.

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // The exit statuses, beside 0.
@@ -53,18 +54,17 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:                        "ecwid-events",
-		Short:                      "Watch Ecwid stores and POST every order change to a callback URL",
-		SilenceErrors:              true,
-		SuggestionsMinimumDistance: 2,
-		SilenceUsage:               true,
-		Args:                       noArguments,
-		Version:                    buildVersion(),
-		RunE:                       showHelp,
+		Use:           "ecwid-events",
+		Short:         "Watch Ecwid stores and POST every order change to a callback URL",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noArguments,
+		Version:       buildVersion(),
+		RunE:          showHelp,
 	}
 	root.SetVersionTemplate(versionLine())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w\nTry: %s --help", err, cmd.CommandPath())}
+		return usageError{fmt.Errorf("%w\nTry: %s --help", flagError(err), cmd.CommandPath())}
 	})
 	root.AddCommand(
 		newRun(), newOnce(), newCheck(), newDemo(),
@@ -128,10 +128,27 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		return usageError{fmt.Errorf("unknown command %q: did you mean %s?", args[0], near[0])}
 	}
 	return usageError{fmt.Errorf("unknown argument %q\nTry: %s --help", args[0], cmd.CommandPath())}
+}
+
+// flagError tells in words what a flag takes. The error of its parser is about Go.
+func flagError(err error) error {
+	bad, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err
+	}
+	takes, ok := map[string]string{
+		"int": "a whole number", "int64": "a whole number", "uint64": "a whole number, 0 or more",
+		"duration": "a duration, such as 30s or 5m", "bool": "true or false",
+	}[bad.GetFlag().Value.Type()]
+	if !ok {
+		return err
+	}
+	return fmt.Errorf("--%s takes %s, not %q", bad.GetFlag().Name, takes, bad.GetValue())
 }
 
 // A usageError is a wrong command line or configuration.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
@@ -66,7 +68,7 @@ func build(cmd *cobra.Command, path string) (*app.App, *zap.Logger, error) {
 	}
 	a, err := app.New(c, o)
 	if err != nil {
-		return nil, nil, fmt.Errorf("starting: %w", err)
+		return nil, nil, fmt.Errorf("starting: %w", explainUnwritable(c, err))
 	}
 	o.Logger.Info("started", zap.String("version", o.Version), zap.String("config", source),
 		zap.Int("stores", len(c.Stores)), zap.Int("callbacks", len(c.Callbacks)), zap.String("storage", c.Storage.Path))
@@ -74,4 +76,13 @@ func build(cmd *cobra.Command, path string) (*app.App, *zap.Logger, error) {
 		o.Logger.Warn("config.warning", zap.String("warning", warning))
 	}
 	return a, o.Logger, nil
+}
+
+// explainUnwritable says what to do about a storage that may not be written.
+func explainUnwritable(c *config.Config, err error) error {
+	at, ok := errors.AsType[*fs.PathError](err)
+	if ok && at.Path == c.Storage.Path && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)) {
+		return fmt.Errorf("%w\nThe user who runs this must be able to write there: give the directory to that user, or set storage.path to another place", err)
+	}
+	return err
 }

@@ -18,7 +18,7 @@ func newStores() *cobra.Command {
 		Use:   "stores",
 		Short: "See and steer the stores",
 		Args:  noArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:  showHelp,
 	}
 	cmd.AddCommand(newStoresList(),
 		newStoreCommand("poll", "Poll a store now", "Does not wait for the poll. Needs a running daemon.",
