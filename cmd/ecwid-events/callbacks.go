@@ -22,7 +22,7 @@ func newCallbacks() *cobra.Command {
 		newCallbackCommand("pause", "Stop delivering to a callback until it is resumed",
 			"Events go on being detected and wait. Running POSTs finish.", "paused", control.Service.PauseCallback),
 		newCallbackCommand("resume", "Deliver to a callback again",
-			"What is due is delivered at once, and what was refused before when its next attempt\ncomes. It also ends the pause that an answer of 410 began.", "resumed", control.Service.ResumeCallback),
+			"What is due is delivered at once, and what was refused before when its next\nattempt comes. It also ends the pause that an answer of 410 began.", "resumed", control.Service.ResumeCallback),
 	)
 	return cmd
 }
@@ -112,8 +112,8 @@ func newCallbacksTest() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test NAME",
 		Short: "POST a test event to a callback",
-		Long: `POST an event of the type test to a callback, with its headers and its signature,
-and say what it answered. Nothing is stored.`,
+		Long: `POST an event of the type test to a callback, with its headers and its
+signature, and say what it answered. Nothing is stored.`,
 		Args:              oneArgument("NAME"),
 		ValidArgsFunction: q.complete(1, callbackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {

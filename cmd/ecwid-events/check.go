@@ -18,8 +18,9 @@ func newCheck() *cobra.Command {
 		Use:   "check",
 		Short: "Validate the configuration",
 		Long: `Read the configuration and tell all that is wrong with it at once. Nothing is
-stored. Unless --live is given, nothing is asked of Ecwid or the callbacks either;
-with it, each store is read and each callback is sent an event of the type test.`,
+stored. Unless --live is given, nothing is asked of Ecwid or the callbacks
+either; with it, each store is read and each callback is sent an event of the
+type test.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if show && live {

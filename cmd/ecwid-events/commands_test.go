@@ -220,6 +220,11 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	visit(newRoot())
+	for line := range strings.Lines(pages.String()) {
+		if len([]rune(line)) > screenWidth+1 { // with the line's end
+			t.Errorf("%d characters are too many for a narrow terminal: %s", len([]rune(line))-1, line)
+		}
+	}
 	golden(t, "help.txt", pages.String())
 }
 

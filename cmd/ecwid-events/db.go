@@ -27,9 +27,9 @@ func newDB() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "db",
 		Short: "Check, back up and compact the storage, and erase an order from it",
-		Long: `Work on the storage as a whole. While the daemon runs it is asked to, but for compact:
-that needs the file for itself. Stop the daemon for the moment then. It goes on where
-it was, and nothing is missed meanwhile.`,
+		Long: `Work on the storage as a whole. While the daemon runs it is asked to, but for
+compact: that needs the file for itself. Stop the daemon for the moment then. It
+goes on where it was, and nothing is missed meanwhile.`,
 		Args: noArguments,
 		RunE: showHelp,
 	}
@@ -92,10 +92,11 @@ func newDBCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the storage from end to end",
-		Long: `Check that the pages of the file are whole, that every record can be read, and that
-all agrees with all else. Nothing is changed. It prints what it has checked, or every
-fault, and then exits with 1. While the daemon runs, a copy is checked that it gives:
-there must be room for that beside the storage, where it is removed again.`,
+		Long: `Check that the pages of the file are whole, that every record can be read, and
+that all agrees with all else. Nothing is changed. It prints what it has
+checked, or every fault, and then exits with 1. While the daemon runs, a copy is
+checked that it gives: there must be room for that beside the storage, where it
+is removed again.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, _, err := loadExtent(config.StorageOnly, path)
@@ -192,10 +193,10 @@ func newDBBackup() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Copy the storage to a file, and check the copy",
-		Long: `Copy the storage to FILE, which only its owner can read: it holds personal data. The
-file appears when it is on disk and has been checked from end to end, or not at all.
-While the daemon runs, it gives the copy, and goes on with its work.
-To restore it, stop the daemon and copy it to storage.path.`,
+		Long: `Copy the storage to FILE, which only its owner can read: it holds personal data.
+The file appears when it is on disk and has been checked from end to end, or not
+at all. While the daemon runs, it gives the copy, and goes on with its work. To
+restore it, stop the daemon and copy it to storage.path.`,
 		Args:              oneArgument("FILE"),
 		ValidArgsFunction: completeFiles(),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -241,11 +242,11 @@ func newDBCompact() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compact",
 		Short: "Rewrite the storage without what is free in it",
-		Long: `Write the storage anew without the room that is free in it, which still holds remains
-of what was removed. The new file is written beside the old one, checked from end to
-end, and then takes its place in one step; after an error the old one is as it was.
-There must be room for both. With --to the new file is written there, and the storage
-stays as it is. The daemon must not run meanwhile.`,
+		Long: `Write the storage anew without the room that is free in it, which still holds
+remains of what was removed. The new file is written beside the old one, checked
+from end to end, and then takes its place in one step; after an error the old
+one is as it was. There must be room for both. With --to the new file is written
+there, and the storage stays as it is. The daemon must not run meanwhile.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if force && to == "" {

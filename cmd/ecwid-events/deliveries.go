@@ -15,7 +15,7 @@ import (
 func newDeliveries() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deliveries",
-		Short: "See what is pending or dead, and settle what is left of old callbacks",
+		Short: "See what is pending or dead, and settle what old callbacks left",
 		Args:  noArguments,
 		RunE:  showHelp,
 	}
@@ -140,8 +140,9 @@ func newDeliveriesMove() *cobra.Command {
 		Use:   "move FROM TO",
 		Short: "Give what waits for one callback to another",
 		Long: `Give the pending and the dead deliveries of a callback, which need not be
-configured any more, to one that is. Each keeps its body and its attempts, and waits for
-those that it waited for before, whatever the ordering of the other callback.`,
+configured any more, to one that is. Each keeps its body and its attempts, and
+waits for those that it waited for before, whatever the ordering of the other
+callback.`,
 		Args:              twoArguments("FROM", "TO"),
 		ValidArgsFunction: q.complete(2, callbackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -165,8 +166,9 @@ func newDeliveriesDrop() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drop CALLBACK",
 		Short: "Remove what is dead, or pending, for a callback, for good",
-		Long: `Remove the dead deliveries of a callback, or with --state pending those that wait.
-The callback will never receive them. It asks first, unless --yes is given.`,
+		Long: `Remove the dead deliveries of a callback, or with --state pending those that
+wait. The callback will never receive them. It asks first, unless --yes is
+given.`,
 		Args:              oneArgument("CALLBACK"),
 		ValidArgsFunction: q.complete(1, callbackNames),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -41,11 +41,11 @@ func newDemo() *cobra.Command {
 	var d demo
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Run a fake store, a receiver and the daemon together, no account needed",
-		Long: `Run a fake Ecwid store, a receiver and the daemon together on this machine. Orders
-are placed, paid, shipped, refunded and deleted, and each change is printed as it
-arrives at the receiver, until Ctrl-C or for the time given with --for. Meanwhile the
-dashboard shows it to a browser.`,
+		Short: "Run a fake store, a receiver and the daemon, no account needed",
+		Long: `Run a fake Ecwid store, a receiver and the daemon together on this machine.
+Orders are placed, paid, shipped, refunded and deleted, and each change is
+printed as it arrives at the receiver, until Ctrl-C or for the time given with
+--for. Meanwhile the dashboard shows it to a browser.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if d.length < 0 {

@@ -197,8 +197,9 @@ func newEventsShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show EVENT",
 		Short: "Show an event, what changed, and each attempt to deliver it",
-		Long: `Show an event, what changed, and each attempt to deliver it. The beginning of its
-id is enough, as lists show it, as long as no other of the newest events has it.`,
+		Long: `Show an event, what changed, and each attempt to deliver it. The beginning of
+its id is enough, as lists show it, as long as no other of the newest events has
+it.`,
 		Args:              oneArgument("EVENT"),
 		ValidArgsFunction: q.complete(1, eventIDs),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -24,18 +24,18 @@ func newDBForget() *cobra.Command {
 		Use:   "forget --store ID --order ID",
 		Short: "Erase one order from the storage, for good",
 		Long: `Erase an order: what is known of it, its events, and their deliveries with all
-attempts, those that wait or were given up too. What callbacks have received already
-is not taken back. It asks first, unless --yes is given; the log says how much was
-erased. While the daemon runs, it does that between two polls of the store, and the
-rest goes on.
+attempts, those that wait or were given up too. What callbacks have received
+already is not taken back. It asks first, unless --yes is given; the log says
+how much was erased. While the daemon runs, it does that between two polls of
+the store, and the rest goes on.
 
 Delete the order in Ecwid first: as long as it exists there, the next poll or
 comparison that reads it takes it for a new one and announces it as created. The
 sequence numbers of its events stay vacant, and the feed goes on behind them.
 
-The bytes stay in the free room of the file until that is used again. --compact (or
-db compact) removes them from the file, for which the daemon must not run. Backups keep
-what they hold.`,
+The bytes stay in the free room of the file until that is used again. --compact
+(or db compact) removes them from the file, for which the daemon must not run.
+Backups keep what they hold.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if storeID <= 0 || order == "" {

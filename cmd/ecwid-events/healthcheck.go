@@ -23,8 +23,9 @@ func newHealthcheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "healthcheck",
 		Short: "Tell whether the daemon runs and can do its work",
-		Long: `Ask the daemon on admin.listen whether it can do its work, for the health check of
-a container: exits with 0 when it can, and with 1 and the reason when it cannot.`,
+		Long: `Ask the daemon on admin.listen whether it can do its work, for the health check
+of a container: exits with 0 when it can, and with 1 and the reason when it
+cannot.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// That is all it needs: a daemon goes on when what it would read now is faulty.

@@ -15,12 +15,13 @@ func newImport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
 		Short: "Translate Open Connectors instances into a configuration",
-		Long: `Read instances of SAP Open Connectors (formerly Cloud Elements), one JSON file each,
-and print the stores and callbacks that they mean as YAML. - is the standard input.
+		Long: `Read instances of SAP Open Connectors (formerly Cloud Elements), one JSON file
+each, and print the stores and callbacks that they mean as YAML. - is the
+standard input.
 
-Instead of secrets the YAML holds references such as ${ECWID_ORDER_SECRET_1003}, and
-standard error tells which environment variables to set to what. --show-secrets
-writes the secrets themselves, so that nothing need be set:
+Instead of secrets the YAML holds references such as ${ECWID_ORDER_SECRET_1003},
+and standard error tells which environment variables to set to what.
+--show-secrets writes the secrets themselves, so that nothing need be set:
 
   (umask 077; ecwid-events import --show-secrets shop.json > config.yaml)
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -63,6 +64,8 @@ func newRoot() *cobra.Command {
 		RunE:          showHelp,
 	}
 	root.SetVersionTemplate(versionLine())
+	// Flags are explained in as many columns as any terminal has.
+	root.SetUsageTemplate(strings.NewReplacer(".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", screenWidth), "more information", "more").Replace(root.UsageTemplate()))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nTry: %s --help", flagError(err), cmd.CommandPath())}
 	})

@@ -17,8 +17,8 @@ func newOnce() *cobra.Command {
 		Use:   "once",
 		Short: "Poll and deliver once, then exit",
 		Long: `Poll every store once, attempt what is due once, and exit: with status 0 when
-everything is delivered, 3 when something is still pending or dead, 1 when a poll
-failed. The next run, or once, goes on with what is pending.`,
+everything is delivered, 3 when something is still pending or dead, 1 when a
+poll failed. The next run, or once, goes on with what is pending.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, log, err := build(cmd, path)

@@ -18,14 +18,14 @@ func newReplay() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay [EVENT]",
 		Short: "Deliver an event, a range of time, or what is dead, once more",
-		Long: `Deliver again: one event, all events that were detected in a range of time, or all
-dead deliveries. Each goes out with the same id and the same body as before, to the
-callbacks that it had been sent to, or to the one that --callback names, which also
-gets what was never sent to it. They take turns with new events; a replay that fails
-holds up none.`,
+		Long: `Deliver again: one event, all events that were detected in a range of time, or
+all dead deliveries. Each goes out with the same id and the same body as before,
+to the callbacks that it had been sent to, or to the one that --callback names,
+which also gets what was never sent to it. They take turns with new events; a
+replay that fails holds up none.`,
 		Example: `  ecwid-events replay evt_4f0c…
   ecwid-events replay --dead
-  ecwid-events replay --from 2026-11-23T06:00:00Z --to 2026-11-23T07:00:00Z --callback crm`,
+  ecwid-events replay --from 2026-11-23 --to 2026-11-24T12:00:00Z --callback crm`,
 		Args:              atMostOneArgument("EVENT"),
 		ValidArgsFunction: q.complete(1, eventIDs),
 		RunE: func(cmd *cobra.Command, args []string) error {

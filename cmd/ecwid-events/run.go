@@ -23,8 +23,8 @@ func newRun() *cobra.Command {
 		Short: "Poll and deliver until stopped",
 		Long: `Poll the stores on their schedules and deliver what has changed, until SIGINT or
 SIGTERM. The first signal lets running POSTs finish, a second one ends at once;
-nothing is lost either way. SIGHUP reads the configuration again: it takes effect in
-full, or not at all when something is wrong with it.`,
+nothing is lost either way. SIGHUP reads the configuration again: it takes
+effect in full, or not at all when something is wrong with it.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// Before all that takes time: where nobody waits for SIGHUP, it kills.
