@@ -129,6 +129,9 @@ signature, and say what it answered. Nothing is stored.`,
 					err = p.Line(print.Good, "%s accepted the test event: %d in %.0f ms", args[0], a.Status, a.Seconds*1000)
 				default:
 					err = p.Line(print.Bad, "%s did not accept the test event: %s", args[0], attemptText(&a))
+					if answer := answerText(&a); err == nil && answer != "" {
+						err = p.Line(print.Plain, "it answered: %s", answer)
+					}
 				}
 				if err == nil && a.Error != "" {
 					return exitError{exitFailed}

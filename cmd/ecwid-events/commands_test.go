@@ -103,7 +103,7 @@ var (
 		LastError: &control.LastError{At: *ago(20 * time.Second), Error: "status", Detail: "Service Unavailable", Status: 503},
 		History: []control.Attempt{
 			{Number: 1, At: *ago(time.Minute), Seconds: 15, Error: "timeout", Detail: "no complete answer within 15s"},
-			{Number: 2, At: *ago(20 * time.Second), Seconds: 0.012, Status: 503, Error: "status", Detail: "Service Unavailable", Manual: true},
+			{Number: 2, At: *ago(20 * time.Second), Seconds: 0.012, Status: 503, Error: "status", Detail: "Service Unavailable", Manual: true, Response: "{\"error\":\n  \"the \x1b[31mstock\x1b[0m is counted\"}\n"},
 		},
 	}
 )
@@ -160,6 +160,12 @@ func TestWhatCommandsPrint(t *testing.T) {
 		},
 		"event.txt": func(p *print.Printer) error {
 			return printDetails(p, &control.EventDetails{Event: shownEvent, Deliveries: []control.Delivery{shownDelivery}}, true)
+		},
+		"event_created.txt": func(p *print.Printer) error {
+			accepted := control.Delivery{Callback: "crm", State: event.Delivered, Attempts: 1, History: []control.Attempt{
+				{Number: 1, At: *ago(time.Minute), Seconds: 0.012, Status: 200, Response: "thank you"},
+			}}
+			return printDetails(p, &control.EventDetails{Event: shownCreated, Deliveries: []control.Delivery{accepted}}, false)
 		},
 		"followed.txt": func(p *print.Printer) error {
 			return errors.Join(printFollowed(p, &shownCreated, false), printFollowed(p, &shownEvent, false))

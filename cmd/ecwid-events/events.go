@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -227,7 +228,6 @@ func printDetails(p *print.Printer, d *control.EventDetails, raw bool) error {
 	_ = p.Line(print.Plain, "event %s", e.ID)
 	_ = p.Line(print.Plain, "happened %s, detected %s, sequence %d, version %d",
 		e.Timestamp.Format(time.RFC3339), e.Data.DetectedAt.Format(time.RFC3339), e.Data.Sequence, e.Data.Version)
-	_ = p.Line(print.Plain, "")
 	if err := printChanges(p, e); err != nil {
 		return err
 	}
@@ -238,6 +238,9 @@ func printDetails(p *print.Printer, d *control.EventDetails, raw bool) error {
 		for j := range delivery.History {
 			a := &delivery.History[j]
 			_ = p.Line(print.Plain, "  %d  %s  %s", a.Number, a.At.Format(time.RFC3339), attemptText(a))
+			if answer := answerText(a); answer != "" {
+				_ = p.Line(print.Faint, "     %s", answer)
+			}
 		}
 	}
 	if !raw {
@@ -248,11 +251,12 @@ func printDetails(p *print.Printer, d *control.EventDetails, raw bool) error {
 }
 
 func printChanges(p *print.Printer, e *control.Event) error {
-	switch {
-	case e.Data.Changes == nil:
-		return p.Line(print.Plain, "what changed is not known: the order was not known before")
-	case len(e.Data.Changes) == 0:
+	if e.Data.Changes != nil && len(e.Data.Changes) == 0 {
 		return nil
+	}
+	_ = p.Line(print.Plain, "")
+	if e.Data.Changes == nil {
+		return p.Line(print.Plain, "what changed is not known: the order was not known before")
 	}
 	rows := make([][]print.Cell, 0, len(e.Data.Changes))
 	for _, c := range e.Data.Changes {
@@ -264,14 +268,10 @@ func printChanges(p *print.Printer, e *control.Event) error {
 // value is a JSON value as far as a table has room for it.
 func value(raw []byte) string {
 	const most = 60
-	text := []rune(string(raw))
-	switch {
-	case raw == nil:
+	if raw == nil {
 		return "-"
-	case len(text) > most:
-		return string(text[:most]) + "…"
 	}
-	return string(text)
+	return cutTo(string(raw), most+1)
 }
 
 func deliveryText(d *control.Delivery) string {
@@ -280,6 +280,15 @@ func deliveryText(d *control.Delivery) string {
 		text += ", next at " + d.NextAttempt.Format(time.RFC3339)
 	}
 	return text
+}
+
+// answerText is how a receiver that did not accept an event answered: often that says why.
+func answerText(a *control.Attempt) string {
+	const most = 200
+	if a.Error == "" {
+		return ""
+	}
+	return cutTo(strings.Join(strings.Fields(a.Response), " "), most)
 }
 
 func attemptText(a *control.Attempt) string {
