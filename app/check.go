@@ -28,9 +28,11 @@ const (
 
 // A Finding is what a live check has found out about one store or callback.
 type Finding struct {
-	Subject string // such as store 1003
-	OK      bool
-	Text    string // what is, or is not, the case
+	Subject string `json:"subject"` // such as store 1003
+	OK      bool   `json:"ok"`
+	Text    string `json:"text"` // what is, or is not, the case
+	// Answer is the start of what a callback answered that did not accept the event.
+	Answer string `json:"answer,omitempty"`
 }
 
 // CheckLive asks Ecwid for each store, and POSTs a test event to each callback, paused
@@ -134,7 +136,11 @@ func tryCallback(ctx context.Context, c notify.Callback, userAgent string) Findi
 			f.Text += "; paused in the configuration"
 		}
 	default:
-		f.Text = "did not accept a test event: " + failureText(attempt.Status, attempt.Error, attempt.Detail) + ": check its url, and what its receiver logs"
+		f.Text = "did not accept a test event: " + failureText(attempt.Status, attempt.Error, attempt.Detail)
+		if attempt.Status == 0 {
+			f.Text += ": check its url, and that its receiver runs"
+		}
+		f.Answer = string(attempt.Response)
 	}
 	return f
 }

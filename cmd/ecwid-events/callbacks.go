@@ -39,7 +39,7 @@ func newCallbacksList() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if q.json() {
+				if q.output.json() {
 					return p.JSON(callbacks)
 				}
 				return printCallbacks(p, callbacks, time.Now())
@@ -47,7 +47,7 @@ func newCallbacksList() *cobra.Command {
 		},
 	}
 	q.addFlags(cmd)
-	q.addOutputFlag(cmd)
+	q.output.add(cmd)
 	return cmd
 }
 
@@ -123,7 +123,7 @@ signature, and say what it answered. Nothing is stored.`,
 					return err
 				}
 				switch {
-				case q.json():
+				case q.output.json():
 					err = p.JSON(a)
 				case a.Error == "":
 					err = p.Line(print.Good, "%s accepted the test event: %d in %.0f ms", args[0], a.Status, a.Seconds*1000)
@@ -141,7 +141,7 @@ signature, and say what it answered. Nothing is stored.`,
 		},
 	}
 	q.addFlags(cmd)
-	q.addOutputFlag(cmd)
+	q.output.add(cmd)
 	return cmd
 }
 

@@ -14,6 +14,7 @@ import (
 func newCheck() *cobra.Command {
 	var path string
 	var show, live bool
+	var output outputFlag
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Validate the configuration",
@@ -25,6 +26,12 @@ type test.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if show && live {
 				return usageError{errors.New("--show and --live do not go together: choose one")}
+			}
+			if err := output.check(); err != nil {
+				return err
+			}
+			if output.json() && !live {
+				return usageError{errors.New("--output json is for what --live finds: add --live, or leave it out")}
 			}
 			c, source, err := loadConfig(path)
 			if err != nil {
@@ -42,6 +49,9 @@ type test.`,
 				_, err = out.Write(text)
 				return err
 			}
+			if output.json() {
+				return checkLiveAsJSON(cmd, c)
+			}
 			_, err = fmt.Fprintf(out, "%s is valid: %s, %s\n", source, count(len(c.Stores), "store"), count(len(c.Callbacks), "callback"))
 			if err != nil || !live {
 				return err
@@ -50,6 +60,7 @@ type test.`,
 		},
 	}
 	addConfigFlag(cmd, &path)
+	output.add(cmd)
 	cmd.Flags().BoolVar(&live, "live", false, "also ask Ecwid for each store, and send each callback a test event")
 	cmd.Flags().BoolVar(&show, "show", false, "print the configuration with its defaults filled in, secrets as <secret>")
 	return cmd
@@ -63,7 +74,22 @@ func checkLive(cmd *cobra.Command, c *config.Config) error {
 			tone, word = print.Bad, "FAILED"
 		}
 		_ = p.Line(tone, "%s  %s: %s", word, f.Subject, f.Text)
+		if f.Answer != "" {
+			_ = p.Line(print.Plain, "        it answered: %s", onOneLine(f.Answer))
+		}
 	})
+	if err == nil && !ok {
+		return exitError{exitFailed}
+	}
+	return err
+}
+
+func checkLiveAsJSON(cmd *cobra.Command, c *config.Config) error {
+	findings := []app.Finding{}
+	ok, err := app.CheckLive(cmd.Context(), c, buildVersion(), func(f app.Finding) { findings = append(findings, f) })
+	if err == nil {
+		err = print.To(cmd.OutOrStdout()).JSON(findings)
+	}
 	if err == nil && !ok {
 		return exitError{exitFailed}
 	}

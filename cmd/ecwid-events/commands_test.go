@@ -7,6 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
+	"github.com/ecwid-events/ecwid-events/app"
 	"github.com/ecwid-events/ecwid-events/cmd/ecwid-events/print"
 	"github.com/ecwid-events/ecwid-events/control"
 	"github.com/ecwid-events/ecwid-events/ecwid/ecwidtest"
@@ -346,6 +349,11 @@ func TestCommandsWithAndWithoutADaemon(t *testing.T) {
 func TestCheckLive(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	picky := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusConflict)
+		_, _ = w.Write([]byte("the stock\nis counted"))
+	}))
+	defer picky.Close()
 	w := newWorld(t, dir, &notifytest.Receiver{}, `stores:
   - {id: 1003, order_secret: secret_of_1003, base_url: %[1]s}
   - {id: 1004, order_secret: secret_that_is_dead, base_url: %[1]s, callbacks: [good]}
@@ -354,6 +362,7 @@ func TestCheckLive(t *testing.T) {
 callbacks:
   - {name: good, url: %[2]s}
   - {name: nobody, url: "http://`+freePort(t)+`/?token=hush"}
+  - {name: picky, url: "`+picky.URL+`"}
 `)
 	w.shop.Fill(3)
 	w.server.AddShop(ecwidtest.ShopOptions{ID: 1004, Token: "secret_of_1004"})
@@ -364,11 +373,12 @@ callbacks:
 		t.Errorf("status %d, want %d\n%s", got.status, exitFailed, got.stderr)
 	}
 	for _, want := range []string{
-		"config.yaml is valid: 4 stores, 2 callbacks\n", "\nok      store 1003: 3 orders, through the v3 API\n",
+		"config.yaml is valid: 4 stores, 3 callbacks\n", "\nok      store 1003: 3 orders, through the v3 API\n",
 		"\nFAILED  store 1004: Ecwid refuses it: list orders: HTTP 403 INVALID_API_TOKEN: ", ": check its order_secret: ",
 		"\nFAILED  store 1005: Ecwid refuses it: list orders: HTTP 402", ": check that the store's plan includes the API\n",
 		"\nFAILED  store 1006: Ecwid refuses it: list orders: HTTP 404 STORE_NOT_FOUND: ", ": check its id\n",
 		"\nok      callback good: accepted a test event with 200 in ", "\nFAILED  callback nobody: did not accept a test event: connect: ",
+		"\nFAILED  callback picky: did not accept a test event: 409 Conflict\n        it answered: the stock is counted\n",
 	} {
 		if !strings.Contains(got.stdout, want) {
 			t.Errorf("%q is missing in:\n%s", want, got.stdout)
@@ -383,7 +393,20 @@ callbacks:
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
 		t.Errorf("%v is left, want the configuration alone: %v", files, err)
 	}
-	if got := commandIn(t, dir, nil, "check", "--live", "--show"); got.status != exitUsage {
-		t.Errorf("--live with --show: status %d", got.status)
+	for _, flags := range []string{"--live --show", "-o json", "--live -o yaml"} {
+		if got := commandIn(t, dir, nil, strings.Fields("check "+flags)...); got.status != exitUsage {
+			t.Errorf("%s: status %d", flags, got.status)
+		}
+	}
+	got = commandIn(t, dir, nil, "check", "--live", "-o", "json")
+	var found []app.Finding
+	if err := json.Unmarshal([]byte(got.stdout), &found); err != nil || got.status != exitFailed {
+		t.Fatalf("as JSON: status %d, %v\n%s%s", got.status, err, got.stdout, got.stderr)
+	}
+	if len(found) != 7 || found[0] != (app.Finding{Subject: "store 1003", OK: true, Text: "3 orders, through the v3 API"}) {
+		t.Errorf("as JSON: %+v", found)
+	}
+	if last := found[6]; last.Subject != "callback picky" || last.OK || last.Answer != "the stock\nis counted" {
+		t.Errorf("as JSON, in the end: %+v", last)
 	}
 }

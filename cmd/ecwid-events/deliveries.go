@@ -43,7 +43,7 @@ all, with why the last attempt failed. events show tells every attempt of one.`,
 				if err != nil {
 					return err
 				}
-				if q.json() {
+				if q.output.json() {
 					return p.JSON(found)
 				}
 				if len(found) == 0 {
@@ -54,7 +54,7 @@ all, with why the last attempt failed. events show tells every attempt of one.`,
 		},
 	}
 	q.addFlags(cmd)
-	q.addOutputFlag(cmd)
+	q.output.add(cmd)
 	cmd.Flags().StringVar(&state, "state", string(event.Dead), "pending, delivered or dead")
 	cmd.Flags().StringVar(&callback, "callback", "", "only this callback's")
 	cmd.Flags().Int64Var(&store, "store", 0, "only this store's")

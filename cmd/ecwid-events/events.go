@@ -100,7 +100,7 @@ func newEventsList() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if q.json() {
+				if q.output.json() {
 					return p.JSON(events)
 				}
 				return printEvents(p, events, p.Width())
@@ -108,7 +108,7 @@ func newEventsList() *cobra.Command {
 		},
 	}
 	q.addFlags(cmd)
-	q.addOutputFlag(cmd)
+	q.output.add(cmd)
 	s.addFlags(cmd, &q)
 	s.addRangeFlags(cmd)
 	cmd.Flags().IntVar(&limit, "limit", 50, "how many at most")
@@ -209,7 +209,7 @@ it.`,
 				if err != nil {
 					return err
 				}
-				if q.json() {
+				if q.output.json() {
 					return p.JSON(details)
 				}
 				return printDetails(p, &details, raw)
@@ -217,7 +217,7 @@ it.`,
 		},
 	}
 	q.addFlags(cmd)
-	q.addOutputFlag(cmd)
+	q.output.add(cmd)
 	cmd.Flags().BoolVar(&raw, "raw", false, "also print the whole object")
 	return cmd
 }
@@ -284,11 +284,16 @@ func deliveryText(d *control.Delivery) string {
 
 // answerText is how a receiver that did not accept an event answered: often that says why.
 func answerText(a *control.Attempt) string {
-	const most = 200
 	if a.Error == "" {
 		return ""
 	}
-	return cutTo(strings.Join(strings.Fields(a.Response), " "), most)
+	return onOneLine(a.Response)
+}
+
+// onOneLine is the start of an answer.
+func onOneLine(answer string) string {
+	const most = 200
+	return cutTo(strings.Join(strings.Fields(answer), " "), most)
 }
 
 func attemptText(a *control.Attempt) string {

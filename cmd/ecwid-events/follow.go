@@ -37,13 +37,13 @@ event a line.`,
 					return err
 				}
 				query.Wait = control.MaxWait / 2
-				f := follower{service: service, print: p, asJSON: q.json(), notes: cmd.ErrOrStderr()}
+				f := follower{service: service, print: p, asJSON: q.output.json(), notes: cmd.ErrOrStderr()}
 				return f.follow(ctx, query)
 			})
 		},
 	}
 	q.addFlags(cmd)
-	q.addOutputFlag(cmd)
+	q.output.add(cmd)
 	s.addFlags(cmd, &q)
 	return cmd
 }

@@ -47,7 +47,7 @@ replay that fails holds up none.`,
 				if err != nil {
 					return err
 				}
-				if q.json() {
+				if q.output.json() {
 					return p.JSON(replayed)
 				}
 				if replayed.Deliveries == 0 {
@@ -58,7 +58,7 @@ replay that fails holds up none.`,
 		},
 	}
 	q.addFlags(cmd)
-	q.addOutputFlag(cmd)
+	q.output.add(cmd)
 	span.addRangeFlags(cmd)
 	cmd.Flags().BoolVar(&r.Dead, "dead", false, "the dead deliveries")
 	cmd.Flags().StringVar(&r.Callback, "callback", "", "to this callback only")

@@ -36,7 +36,7 @@ const besideDaemon = 100 * time.Millisecond
 // An inquiry is a command that asks the daemon, or the storage when no daemon runs.
 type inquiry struct {
 	config string
-	output string // of commands that print
+	output outputFlag // of commands that print
 	// sends tells that the command sends something, for which it needs the secrets of
 	// the configuration when no daemon runs.
 	sends bool
@@ -45,16 +45,27 @@ type inquiry struct {
 // addFlags adds the flags that all inquiries have.
 func (q *inquiry) addFlags(cmd *cobra.Command) { addConfigFlag(cmd, &q.config) }
 
-// addOutputFlag adds the flag of those that print.
-func (q *inquiry) addOutputFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&q.output, "output", "o", outputTable, "what to print: table or json")
+// An outputFlag chooses how to print what was found; empty where there is no such flag.
+type outputFlag string
+
+func (o *outputFlag) add(cmd *cobra.Command) {
+	cmd.Flags().StringVarP((*string)(o), "output", "o", outputTable, "what to print: table or json")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{outputTable, outputJSON}, cobra.ShellCompDirectiveNoFileComp))
 }
 
+func (o *outputFlag) check() error {
+	if *o != "" && *o != outputTable && *o != outputJSON {
+		return usageError{fmt.Errorf("--output must be table or json, not %q", *o)}
+	}
+	return nil
+}
+
+func (o *outputFlag) json() bool { return *o == outputJSON }
+
 // ask connects, lets f ask, and disconnects.
 func (q *inquiry) ask(cmd *cobra.Command, f func(context.Context, control.Service, *print.Printer) error) error {
-	if q.output != "" && q.output != outputTable && q.output != outputJSON {
-		return usageError{fmt.Errorf("--output must be table or json, not %q", q.output)}
+	if err := q.output.check(); err != nil {
+		return err
 	}
 	service, disconnect, err := connect(q.config, q.sends)
 	if err != nil {
@@ -66,8 +77,6 @@ func (q *inquiry) ask(cmd *cobra.Command, f func(context.Context, control.Servic
 	}
 	return errors.Join(explainSilence(err), disconnect())
 }
-
-func (q *inquiry) json() bool { return q.output == outputJSON }
 
 // connect returns the service of the daemon that holds the storage, or of the
 // storage itself when no daemon does. With sends it then needs the whole configuration.

@@ -27,7 +27,7 @@ person's attention, with the command that helps.`,
 				if err != nil {
 					return err
 				}
-				if q.json() {
+				if q.output.json() {
 					return p.JSON(status)
 				}
 				return printStatus(p, &status, time.Now())
@@ -35,7 +35,7 @@ person's attention, with the command that helps.`,
 		},
 	}
 	q.addFlags(cmd)
-	q.addOutputFlag(cmd)
+	q.output.add(cmd)
 	return cmd
 }
 

@@ -45,7 +45,7 @@ func newStoresList() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if q.json() {
+				if q.output.json() {
 					return p.JSON(stores)
 				}
 				return printStores(p, stores, time.Now())
@@ -53,7 +53,7 @@ func newStoresList() *cobra.Command {
 		},
 	}
 	q.addFlags(cmd)
-	q.addOutputFlag(cmd)
+	q.output.add(cmd)
 	return cmd
 }
 
