@@ -76,7 +76,7 @@ func (s service) attention(ctx context.Context, stores []control.Store, callback
 		found = append(found, s.callbackTroubles(&callbacks[i])...)
 	}
 	for i := range stores {
-		found = append(found, storeTroubles(&stores[i])...)
+		found = append(found, s.storeTroubles(&stores[i])...)
 	}
 	left, err := s.pausesLeft(ctx, stores)
 	if err != nil {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -10,7 +11,7 @@ import (
 )
 
 // storeTroubles returns what is wrong with a store: at most one thing.
-func storeTroubles(c *control.Store) []trouble {
+func (s service) storeTroubles(c *control.Store) []trouble {
 	// what follows the store's number, and together those of several.
 	one := func(how severity, since *time.Time, what, do string, together likeness) []trouble {
 		t := trouble{severity: how, alike: together, Attention: control.Attention{
@@ -32,6 +33,8 @@ func storeTroubles(c *control.Store) []trouble {
 		do, doTogether := helpWithRefusal(c)
 		return one(storeSuspended, c.LastSuccess, ": Ecwid refuses it: "+c.Suspended, do,
 			likeness{": Ecwid refuses them: " + c.Suspended, doTogether})
+	case isOf(s.storage.failure(), failure):
+		return nil // that trouble is told once, and not with every store
 	case c.Overdue:
 		return one(storeOverdue, c.LastSuccess, " "+lastSuccess(c)+behindColon(failure), do,
 			likeness{" have had no good poll for long" + behindColon(failure), do})
@@ -43,6 +46,17 @@ func storeTroubles(c *control.Store) []trouble {
 		return one(storeFailing, c.LastSuccess, ": the last poll failed: "+failure, do, likeness{": the last poll failed: " + failure, do})
 	}
 	return nil
+}
+
+// isOf tells whether a poll failed as the storage does: for the same innermost reason.
+func isOf(storage error, failure string) bool {
+	if storage == nil {
+		return false
+	}
+	for inner := storage; inner != nil; inner = errors.Unwrap(inner) {
+		storage = inner
+	}
+	return strings.Contains(failure, storage.Error())
 }
 
 func failureOf(c *control.Store) string {

@@ -69,6 +69,7 @@ func TestTheWorstTroubleComesFirst(t *testing.T) {
 		{ID: 16, Suspended: "INVALID_API_TOKEN", LastSuccess: ago(time.Hour)},
 		{ID: 17, Suspended: "INVALID_API_TOKEN"},
 		{ID: 18, LastPoll: &control.Poll{Result: "ok"}, LastSuccess: ago(time.Second)},
+		{ID: 19, LastPoll: &control.Poll{Result: "failed", Error: "committing: write x.db: no space left on device"}, LastSuccess: ago(2 * time.Hour)},
 	}
 	callbacks := []control.Callback{
 		{Name: "well", Pending: 5, OldestPending: ago(10 * time.Minute)},
@@ -193,7 +194,7 @@ func TestWhatHelps(t *testing.T) {
 	} {
 		var found []trouble
 		if c.store != nil {
-			found = storeTroubles(c.store)
+			found = s.storeTroubles(c.store)
 		} else {
 			found = s.callbackTroubles(c.callback)
 		}
