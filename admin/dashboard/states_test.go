@@ -159,7 +159,7 @@ func TestSparksOnTheOverview(t *testing.T) {
 			said = append(said, drawing[1])
 		}
 		want := []string{
-			"Accepted since Dec 31, 02:00 UTC: 99.7 %; the least 75.0 %, at Dec 31, 18:00 UTC",
+			"Accepted since Dec 31, 02:00 UTC: 99.7 %; the least 75.0 %, at 18:00 UTC",
 			"95 % of the accepted attempts took lately at most 205 ms; since Dec 31, 02:00 UTC at most 240 ms, at Dec 31, 06:00 UTC",
 		}
 		if len(said) != 4 || cmp.Diff(want, said[:2]) != "" {

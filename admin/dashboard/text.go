@@ -33,7 +33,7 @@ var functions = template.FuncMap{
 type moment struct {
 	ISO   string // for the machine
 	Stamp string // in full
-	Clock string // the time of day, and the day unless it is today
+	Clock string // the time of day, and the day where that is in doubt
 	Ago   string // from now
 }
 
@@ -55,14 +55,14 @@ func at(t any) *moment {
 	return &moment{known.Format(time.RFC3339), known.Format(time.DateTime) + " UTC", clock(known, time.Now()), fromNow(time.Until(known))}
 }
 
-// clock is the time of day, with the day unless it is that of now.
+// clock is the time of day, with the day unless it is that of now or less than half a
+// day away.
 func clock(t, now time.Time) string {
 	t = t.UTC()
-	text := t.Format("15:04 UTC")
-	if t.Format(time.DateOnly) != now.UTC().Format(time.DateOnly) {
-		text = t.Format("Jan 2, ") + text
+	if now.Sub(t).Abs() < 12*time.Hour || t.Format(time.DateOnly) == now.UTC().Format(time.DateOnly) {
+		return t.Format("15:04 UTC")
 	}
-	return text
+	return t.Format("Jan 2, 15:04 UTC")
 }
 
 // fromNow says how far a time is away, the past as negative. dashboard.js says the same.

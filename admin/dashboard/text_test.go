@@ -37,6 +37,9 @@ func TestWords(t *testing.T) {
 		{"a third", percent(1, 3), "33.3 %"},
 		{"short enough", shorten("äöü", 3), "äöü"},
 		{"cut between characters", shorten("äöüß", 3), "äöü…"},
+		{"a time of today", clock(noon.Add(-11*time.Hour), noon.Add(11*time.Hour)), "01:00 UTC"},
+		{"a time of last night", clock(noon.Add(-14*time.Hour), noon.Add(-10*time.Hour)), "22:00 UTC"},
+		{"a time of the day before", clock(noon.Add(-26*time.Hour), noon), "Nov 22, 10:00 UTC"},
 		{"an index and a name with a slash", fieldOf("/items/0/a~1b"), "items › 0 › a/b"},
 		{"no pointer", fieldOf("total"), "total"},
 	} {
