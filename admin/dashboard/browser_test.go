@@ -68,7 +68,7 @@ func browserTest(t *testing.T) *exec.Cmd {
 			missing("the npm package " + name + " is missing: run npm ci --ignore-scripts in admin/dashboard/browsertest, or make receivers")
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
 	c := exec.CommandContext(ctx, node, "test.mjs", chromium)
 	c.Dir = "browsertest"
