@@ -199,3 +199,29 @@ func TestPrometheusOfComposeIsValid(t *testing.T) {
 	).Replace(text))
 	run(t, command(t, "promtool", "check", "config", path))
 }
+
+// Grafana tells rates over an interval that it takes from this: over one without two
+// scrapes there would be nothing to see.
+func TestGrafanaOfComposeKnowsTheScrapes(t *testing.T) {
+	t.Parallel()
+	var scraped struct {
+		Global struct {
+			Interval string `json:"scrape_interval"`
+		} `json:"global"`
+	}
+	var source struct {
+		Datasources []struct {
+			Data struct {
+				Interval string `json:"timeInterval"`
+			} `json:"jsonData"`
+		} `json:"datasources"`
+	}
+	for file, into := range map[string]any{"prometheus.yaml": &scraped, "grafana-datasource.yaml": &source} {
+		if err := yaml.Unmarshal([]byte(read(t, "../examples/compose/"+file)), into); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+	}
+	if len(source.Datasources) != 1 || scraped.Global.Interval == "" || source.Datasources[0].Data.Interval != scraped.Global.Interval {
+		t.Errorf("scraped every %q, Grafana is told %+v", scraped.Global.Interval, source.Datasources)
+	}
+}
