@@ -175,7 +175,7 @@ func TestNetworkPolicy(t *testing.T) {
 	if diff := cmp.Diff([]networking.PolicyType{"Ingress", "Egress"}, spec.PolicyTypes); diff != "" {
 		t.Errorf("types (-want +got):\n%s", diff)
 	}
-	if len(spec.Ingress) != 1 || len(spec.Egress) != 2 || len(spec.Ingress[0].From) != 1 || len(spec.Egress[0].To) != 1 || len(spec.Egress[1].To) != 2 {
+	if len(spec.Ingress) != 1 || len(spec.Egress) != 2 || len(spec.Ingress[0].From) != 1 || len(spec.Egress[0].To) != 2 || len(spec.Egress[1].To) != 2 {
 		t.Fatal("not one rule for what comes in, and two for what goes out")
 	}
 	names, https := spec.Egress[0], spec.Egress[1]
@@ -186,6 +186,7 @@ func TestNetworkPolicy(t *testing.T) {
 		{"in", ports(spec.Ingress[0].Ports), []string{"TCP admin"}},
 		{"names", ports(names.Ports), []string{"UDP 53", "TCP 53"}},
 		{"HTTPS", ports(https.Ports), []string{"TCP 443"}},
+		{"the cache of names", []string{names.To[1].IPBlock.CIDR}, []string{"169.254.20.10/32"}},
 		{"IPv4", https.To[0].IPBlock.Except, []string{"169.254.0.0/16", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}},
 		{"IPv6", https.To[1].IPBlock.Except, []string{"fe80::/10", "fc00::/7"}},
 	} {
