@@ -129,6 +129,9 @@ func TestWhatCommandsPrint(t *testing.T) {
 		c.Name = fmt.Sprintf("callback-with-a-name-that-is-rather-long-%d", i)
 		crowd.Callbacks = append(crowd.Callbacks, c)
 	}
+	widest := &crowd.Callbacks[5] // the fourth of those that are shown
+	widest.Paused, widest.Pending, widest.Dead, widest.OldestPending = control.PausedByHand, 1_000_000, 100_000, ago(30*time.Hour)
+	widest.LastError = &control.LastError{At: *ago(time.Second), Error: "redirect", Status: 302}
 	crowd.Attention = []control.Attention{{
 		What: "50 stores: Ecwid refuses them: list orders: HTTP 403 INVALID_API_TOKEN: Access denied: 1001, 1002, 1003 and 47 more",
 		Do:   "mend their order_secret, and reload or restart; or their plans, then: ecwid-events stores resume STORE...",

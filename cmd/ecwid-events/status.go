@@ -147,7 +147,13 @@ func printCallbackStates(p *print.Printer, callbacks []control.Callback, now tim
 			deadCell(c.Dead), print.Text("%s", why),
 		})
 	}
-	return p.Table([]string{"CALLBACK", "STATE", "PENDING", "OLDEST", "DEAD", "LAST ERROR"}, rows)
+	headings := []string{"CALLBACK", "STATE", "PENDING", "OLDEST", "DEAD", "LAST ERROR"}
+	if over := print.TableWidth(headings, rows) - screenWidth; over > 0 {
+		for i := range rows {
+			rows[i][0].Text = cutTo(rows[i][0].Text, widestName-over)
+		}
+	}
+	return p.Table(headings, rows)
 }
 
 // cutTo cuts a text that has more characters.
