@@ -71,7 +71,7 @@ func (c *Client) ask(ctx context.Context, q request, into any) error {
 	if q.within == 0 {
 		q.within = answerWithin
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, q.within, fmt.Errorf("no answer within %v: %w", q.within, context.DeadlineExceeded))
+	limited, cancel := context.WithTimeoutCause(ctx, q.within, fmt.Errorf("no answer within %v: see the log of the daemon, and restart it when it hangs: %w", q.within, context.DeadlineExceeded))
 	defer cancel()
 	resp, err := c.send(limited, q)
 	if err != nil {

@@ -153,7 +153,7 @@ func TestTheClientGivesUp(t *testing.T) {
 	}{
 		"a question": {
 			func(ctx context.Context, c *Client) error { _, err := c.Stores(ctx); return err },
-			time.Hour, answerWithin, "asking http://localhost: no answer within 35s",
+			time.Hour, answerWithin, "asking http://localhost: no answer within 35s: see the log of the daemon, and restart it when it hangs",
 		},
 		"a question that waits": {
 			func(ctx context.Context, c *Client) error {
