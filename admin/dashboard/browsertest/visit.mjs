@@ -141,10 +141,3 @@ export function refreshes(page) {
   page.on("requestfinished", (request) => { if (request.headers()["x-refresh"]) seen.count++; });
   return seen;
 }
-
-// refreshed waits until a page has been brought up to date once more.
-export async function refreshed(page) {
-  const answer = await page.waitForResponse((response) => Boolean(response.request().headers()["x-refresh"]));
-  await answer.finished();
-  await page.waitForTimeout(700); // it waits for the pointer to rest
-}
